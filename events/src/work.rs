@@ -1,5 +1,9 @@
 //! What a worker is told, and what it tells beside events: commands and the output of steps.
 
+mod exec;
+
+pub use exec::{Bytes, ExecExit, ExecFrame, ExecRequest};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
