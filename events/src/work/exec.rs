@@ -92,9 +92,15 @@ mod tests {
     #[test]
     fn frames_are_one_word_and_its_value() {
         for (frame, json) in [
-            (ExecFrame::Stdout(Bytes(b"hi\xff".to_vec())), r#"{"stdout":"aGn/"}"#),
+            (
+                ExecFrame::Stdout(Bytes(b"hi\xff".to_vec())),
+                r#"{"stdout":"aGn/"}"#,
+            ),
             (ExecFrame::Exit(ExecExit::Code(3)), r#"{"exit":{"code":3}}"#),
-            (ExecFrame::Exit(ExecExit::Signal(9)), r#"{"exit":{"signal":9}}"#),
+            (
+                ExecFrame::Exit(ExecExit::Signal(9)),
+                r#"{"exit":{"signal":9}}"#,
+            ),
         ] {
             assert_eq!(serde_json::to_string(&frame).unwrap(), json);
             assert_eq!(serde_json::from_str::<ExecFrame>(json).unwrap(), frame);
