@@ -174,7 +174,6 @@ run_inside() {
   # shellcheck disable=SC2016 # the inner shell expands it; its $0 is the tree
   unshare --mount --propagation private -- bash -euc '
     mount -t proc proc "$0/proc"
-    mount -t devtmpfs dev "$0/dev" 2>/dev/null || mount --rbind /dev "$0/dev"
     exec chroot "$0" env -i http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" no_proxy="${no_proxy:-}" \
       $(grep -v ^LANG "$0/etc/environment") /populate.sh "$@"' "$root" "${packages[@]}" >>"$work/log" 2>&1 ||
     fail "the packages could not be installed into the tree: $(tail -n 5 "$work/log")"
