@@ -1,1 +1,10 @@
-//! Scenarios.
+//! Every scenario that crosses crates, as one test binary: one link step.
+
+mod architecture;
+mod bad_input;
+mod command_line;
+mod kill;
+mod lifecycle;
+mod load;
+mod mission;
+mod repositories;

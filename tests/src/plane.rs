@@ -1,0 +1,315 @@
+//! A whole Nexus in a folder of its own: `nexusd` with its embedded log and its workers.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::binaries;
+use crate::client::{Client, PublicKey};
+use crate::tool;
+
+/// A running control plane, its home, and one registered person.
+#[derive(Debug)]
+pub struct Plane {
+    home: TempDir,
+    worker: String,
+    environment: Vec<(String, String)>,
+    daemon: Option<Child>,
+    /// Its API, as the operator.
+    pub client: Client,
+    /// The person's key, for `ssh -i`.
+    pub key: PathBuf,
+}
+
+/// The login of the one person every plane starts with.
+pub const ALICE: &str = "alice";
+
+impl Plane {
+    /// Starts `nexusd` with workers for `worker` (`process`, `docker` or both, comma between).
+    ///
+    /// # Errors
+    /// When it does not become ready within a minute; its log is part of the text.
+    pub async fn start(worker: &str) -> anyhow::Result<Self> {
+        Self::start_with(worker, &[]).await
+    }
+
+    /// The same, with variables of the environment set.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(worker: &str, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let home = tempfile::Builder::new().prefix("nexus-it-").tempdir()?;
+        let client = Client::local(&home.path().join("daemon.sock"))?;
+        let key = home.path().join("id_alice");
+        let environment = environment
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect();
+        let worker = worker.to_owned();
+        let mut plane = Self {
+            home,
+            worker,
+            environment,
+            daemon: None,
+            client,
+            key,
+        };
+        plane.restart().await?;
+        let public = make_key(&plane.key).await?;
+        plane.client.register(ALICE, 1, &public).await?;
+        plane.nodes_joined().await?;
+        Ok(plane)
+    }
+
+    /// Its home folder.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Starts `nexusd`, for the first time or again.
+    ///
+    /// # Errors
+    /// When it does not become ready within a minute.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        let log = File::options().create(true).append(true).open(self.log())?;
+        let mut command = Command::new(binaries::binary("nexusd")?);
+        command
+            .args([
+                "daemon",
+                "--listen",
+                "127.0.0.1:0",
+                "--worker",
+                &self.worker,
+            ])
+            .env("NEXUS_HOME", self.home.path())
+            .env("NEXUS_BIN_DIR", binaries::folder()?)
+            .envs(self.environment.iter().map(|(key, value)| (key, value)))
+            .stdin(std::process::Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true);
+        self.daemon = Some(command.spawn().context("starting nexusd")?);
+        self.ready().await
+    }
+
+    /// Waits until the control plane says that it is ready.
+    ///
+    /// # Errors
+    /// When it does not within a minute.
+    pub async fn ready(&self) -> anyhow::Result<()> {
+        let asked = async {
+            while self
+                .client
+                .get::<serde_json::Value>("/readyz")
+                .await
+                .is_err()
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), asked)
+            .await
+            .map_err(|_| anyhow::anyhow!("nexusd is not ready:\n{}", self.log_tail()))
+    }
+
+    /// Waits until each of its workers has joined.
+    ///
+    /// # Errors
+    /// When one has not within a minute.
+    pub async fn nodes_joined(&self) -> anyhow::Result<()> {
+        let wanted = self
+            .worker
+            .split(',')
+            .filter(|word| *word != "none")
+            .count();
+        let asked = async {
+            loop {
+                if let Ok(page) = self.client.get::<serde_json::Value>("/api/v1/nodes").await {
+                    let online = |node: &&serde_json::Value| node["status"] == "online";
+                    let nodes = page["items"]
+                        .as_array()
+                        .map_or(0, |n| n.iter().filter(online).count());
+                    if nodes >= wanted {
+                        return;
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), asked)
+            .await
+            .map_err(|_| anyhow::anyhow!("no worker joined:\n{}", self.log_tail()))
+    }
+
+    /// Kills the control plane as a power cut would; its log server and workers die or stay as
+    /// they are made to.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        if let Some(mut daemon) = self.daemon.take() {
+            daemon.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// The process ids of this plane's processes whose command line holds `word`.
+    ///
+    /// # Errors
+    /// When the processes cannot be listed.
+    pub fn processes(&self, word: &str) -> anyhow::Result<Vec<u32>> {
+        let home = self.home.path().to_string_lossy().into_owned();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc")? {
+            let path = entry?.path();
+            let Some(id) = path
+                .file_name()
+                .and_then(|name| name.to_str()?.parse::<u32>().ok())
+            else {
+                continue;
+            };
+            let line = std::fs::read(path.join("cmdline")).unwrap_or_default();
+            let environment = std::fs::read(path.join("environ")).unwrap_or_default();
+            let holds = |bytes: &[u8], text: &str| String::from_utf8_lossy(bytes).contains(text);
+            if holds(&line, word) && (holds(&line, &home) || holds(&environment, &home)) {
+                found.push(id);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Kills every process of this plane whose command line holds `word`; returns how many.
+    ///
+    /// # Errors
+    /// When the processes cannot be listed.
+    pub fn kill_processes(&self, word: &str) -> anyhow::Result<usize> {
+        let found = self.processes(word)?;
+        for id in &found {
+            if let Some(pid) = rustix::process::Pid::from_raw(i32::try_from(*id)?) {
+                // It may have ended since it was listed.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+        Ok(found.len())
+    }
+
+    /// Ends the control plane in good order.
+    ///
+    /// # Errors
+    /// When it has not ended within a minute.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        let Some(mut daemon) = self.daemon.take() else {
+            return Ok(());
+        };
+        if let Some(pid) = daemon
+            .id()
+            .and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
+        {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(60), daemon.wait()).await;
+        ended.map_err(|_| anyhow::anyhow!("nexusd did not end:\n{}", self.log_tail()))??;
+        Ok(())
+    }
+
+    /// The command line tool, pointed at this plane.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn nexus(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+        let mut command = Command::new(binaries::binary("nexus")?);
+        command
+            .args(arguments)
+            .env("NEXUS_HOME", self.home.path())
+            .env("NO_COLOR", "1");
+        Ok(command)
+    }
+
+    /// The stock OpenSSH client with everything it needs to log in on `port`.
+    pub fn ssh(&self, port: u16, user: &str, command: &[&str]) -> Command {
+        let mut ssh = Command::new("ssh");
+        ssh.args([
+            "-F",
+            "none",
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+        ])
+        .args([
+            "-o",
+            "LogLevel=ERROR",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "IdentitiesOnly=yes",
+            "-i",
+        ])
+        .arg(&self.key)
+        .args(["-p", &port.to_string(), &format!("{user}@127.0.0.1"), "--"])
+        .args(command);
+        ssh
+    }
+
+    fn log(&self) -> PathBuf {
+        self.home.path().join("nexusd.log")
+    }
+
+    /// The end of the control plane's log.
+    pub fn log_tail(&self) -> String {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(60).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Plane {
+    /// Leaves nothing running, whatever the test did; a failed test's log is printed.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprint_log(&self.log_tail());
+        }
+        for word in ["nexusd", "nexus-worker", "nats-server", "nexus-init"] {
+            let _ = self.kill_processes(word);
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a failed test shows what the server said"
+)]
+fn eprint_log(text: &str) {
+    eprintln!("--- the end of the server's log ---\n{text}");
+}
+
+/// Makes an SSH key without a passphrase at `path`.
+///
+/// # Errors
+/// When `ssh-keygen` is missing or refuses.
+pub async fn make_key(path: &Path) -> anyhow::Result<PublicKey> {
+    let target = path.to_string_lossy().into_owned();
+    tool::run(
+        "ssh-keygen",
+        &["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", &target],
+    )
+    .await?
+    .success()?;
+    let line = std::fs::read_to_string(path.with_extension("pub"))?
+        .trim()
+        .to_owned();
+    let shown = tool::run("ssh-keygen", &["-l", "-f", &target])
+        .await?
+        .success()?
+        .stdout;
+    let fingerprint = shown
+        .split_whitespace()
+        .nth(1)
+        .context("ssh-keygen -l changed")?
+        .to_owned();
+    Ok(PublicKey { line, fingerprint })
+}
