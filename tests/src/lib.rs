@@ -12,6 +12,7 @@
 pub mod binaries;
 pub mod client;
 pub mod docker;
+pub mod measure;
 pub mod plane;
 pub mod repository;
 pub mod skip;
