@@ -1,0 +1,1 @@
+//! One suite for the log on a server and in memory.

@@ -1,0 +1,172 @@
+//! Where to connect, as whom, and with which patience.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{ConnectOptions, Event};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{ConnectError, Connection};
+
+/// Who connects. Each is a NATS user of its own with its own rights and inbox
+/// (`embedded/permissions.rs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// `nexusd`: everything but deleting and purging streams.
+    ControlPlane,
+    /// `nexus-worker`: its queue, its events, its logs, its heartbeat.
+    Worker,
+    /// `nexus`: reads.
+    Cli,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::ControlPlane, Self::Worker, Self::Cli];
+
+    /// The word for it in file names and in the server's list of connections.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ControlPlane => "control-plane",
+            Self::Worker => "worker",
+            Self::Cli => "cli",
+        }
+    }
+
+    /// What its reply subjects start with: the only thing it may subscribe to by right.
+    pub const fn inbox(self) -> &'static str {
+        match self {
+            Self::ControlPlane => "_INBOX_control-plane",
+            Self::Worker => "_INBOX_worker",
+            Self::Cli => "_INBOX_cli",
+        }
+    }
+}
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct Options {
+    servers: Vec<String>,
+    role: Role,
+    seed_file: Option<PathBuf>,
+    patience: Duration,
+}
+
+impl Options {
+    /// To one of `servers` (`nats://host:port`), without credentials.
+    pub fn new(servers: impl IntoIterator<Item = impl Into<String>>, role: Role) -> Self {
+        Self {
+            servers: servers.into_iter().map(Into::into).collect(),
+            role,
+            seed_file: None,
+            patience: Duration::from_secs(10),
+        }
+    }
+
+    /// With the nkey seed in this file; it is read when connecting and never logged.
+    #[must_use]
+    pub fn seed_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.seed_file = Some(path.into());
+        self
+    }
+
+    /// How long to wait for the first connection (10 s unless told).
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The servers for messages: what follows the last `@`, so that no password is printed.
+    pub(super) fn servers_text(&self) -> String {
+        let host = |url: &String| url.rsplit('@').next().unwrap_or_default().to_owned();
+        self.servers.iter().map(host).collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) async fn establish(
+        self,
+        connection: Arc<watch::Sender<Connection>>,
+    ) -> Result<async_nats::Client, ConnectError> {
+        let deadline = Instant::now() + self.patience;
+        let seed = self.seed()?;
+        let mut pause = Duration::from_millis(20);
+        loop {
+            let options = self.client_options(seed.clone(), Arc::clone(&connection));
+            match options.connect(self.servers.as_slice()).await {
+                Ok(client) => return Ok(client),
+                Err(source) if Instant::now() + pause >= deadline => {
+                    return Err(ConnectError::Connect {
+                        servers: self.servers_text(),
+                        source,
+                    });
+                }
+                Err(error) => tracing::debug!(%error, "NATS is not there yet"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(500));
+        }
+    }
+
+    fn seed(&self) -> Result<Option<String>, ConnectError> {
+        let Some(path) = &self.seed_file else {
+            return Ok(None);
+        };
+        let wrong = |source| ConnectError::Seed {
+            path: path.clone(),
+            source,
+        };
+        let text = std::fs::read_to_string(path).map_err(wrong)?;
+        let seed = text.trim().to_owned();
+        nkeys::KeyPair::from_seed(&seed)
+            .map_err(|error| wrong(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;
+        Ok(Some(seed))
+    }
+
+    fn client_options(
+        &self,
+        seed: Option<String>,
+        connection: Arc<watch::Sender<Connection>>,
+    ) -> ConnectOptions {
+        let options = match seed {
+            Some(seed) => ConnectOptions::with_nkey(seed),
+            None => ConnectOptions::new(),
+        };
+        options
+            .name(format!("nexus-{}", self.role.as_str()))
+            .custom_inbox_prefix(self.role.inbox())
+            .ping_interval(Duration::from_secs(10))
+            .request_timeout(Some(Duration::from_secs(10)))
+            .connection_timeout(Duration::from_secs(3))
+            .max_reconnects(None)
+            .reconnect_delay_callback(reconnect_delay)
+            .event_callback(move |event| {
+                note(&connection, &event);
+                std::future::ready(())
+            })
+    }
+}
+
+/// 0, 50, 100, 200 … 1,000 ms: a restarted server is found again before anyone notices.
+fn reconnect_delay(attempts: usize) -> Duration {
+    match attempts {
+        0 | 1 => Duration::ZERO,
+        more => Duration::from_millis(25 << more.min(6)).min(Duration::from_secs(1)),
+    }
+}
+
+fn note(connection: &watch::Sender<Connection>, event: &Event) {
+    match event {
+        Event::Connected => connection.send_modify(|now| {
+            now.generation += 1;
+            now.up = true;
+        }),
+        Event::Disconnected | Event::Closed => connection.send_modify(|now| now.up = false),
+        Event::LameDuckMode | Event::Draining => tracing::info!(%event, "NATS"),
+        // A forbidden publish is answered by nothing but this.
+        Event::SlowConsumer(_) | Event::ServerError(_) | Event::ClientError(_) => {
+            tracing::warn!(%event, "NATS");
+        }
+    }
+}

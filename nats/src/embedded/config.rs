@@ -1,0 +1,56 @@
+//! The child's configuration: a file, since flags show in the list of processes.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::credentials::User;
+use super::store::{private_folder, write_private};
+use super::{Durability, EmbeddedError, permissions};
+
+/// Writes the configuration and gives its path.
+pub(super) fn write(
+    folder: &Path,
+    port: u16,
+    durability: Durability,
+    users: &[User],
+) -> Result<PathBuf, EmbeddedError> {
+    let store = folder.join("store");
+    private_folder(&store)?;
+    let path = folder.join("nats-server.json");
+    let text = format!("{:#}\n", config(folder, &store, port, durability, users));
+    write_private(&path, text.as_bytes())?;
+    Ok(path)
+}
+
+/// The server's configuration language is a superset of JSON.
+fn config(folder: &Path, store: &Path, port: u16, durability: Durability, users: &[User]) -> Value {
+    let sync = match durability {
+        Durability::Always => "always",
+        Durability::Relaxed => "2m",
+    };
+    let users: Vec<Value> = users
+        .iter()
+        .map(|user| json!({ "nkey": user.public_key, "permissions": permissions::of(user.role) }))
+        .collect();
+    json!({
+        "server_name": "nexus-embedded",
+        "listen": format!("127.0.0.1:{port}"),
+        "max_payload": "1MB",
+        "max_connections": 1024,
+        "write_deadline": "10s",
+        "log_file": folder.join("nats-server.log"),
+        "logfile_size_limit": "8MB",
+        "logfile_max_num": 3,
+        "jetstream": {
+            "store_dir": store,
+            "sync_interval": sync,
+            "max_memory_store": "64MB",
+        },
+        "accounts": {
+            "NEXUS": { "jetstream": "enabled", "users": users },
+            "SYS": {},
+        },
+        "system_account": "SYS",
+    })
+}

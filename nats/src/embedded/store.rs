@@ -1,0 +1,128 @@
+//! The folder of the embedded server: private, locked, with a port of its own.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::{EmbeddedError, file};
+
+/// How long a server left behind by a killed parent may take to end.
+const LAST_BREATH: Duration = Duration::from_secs(10);
+
+/// The right to run a server on a folder; held until dropped, and by the child for its life.
+#[derive(Debug)]
+pub(super) struct StoreLock {
+    file: Arc<File>,
+}
+
+impl StoreLock {
+    /// Takes the lock, waiting a moment for the server of a parent that was killed.
+    pub(super) fn take(folder: &Path) -> Result<Self, EmbeddedError> {
+        let path = folder.join("lock");
+        let lock = private_file(&path, false).map_err(file("opening the lock", &path))?;
+        let deadline = Instant::now() + LAST_BREATH;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => {
+                    return Ok(Self {
+                        file: Arc::new(lock),
+                    });
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    sleep(Duration::from_millis(50));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(EmbeddedError::InUse {
+                        folder: folder.to_owned(),
+                    });
+                }
+                Err(TryLockError::Error(source)) => {
+                    return Err(file("taking the lock", &path)(source));
+                }
+            }
+        }
+    }
+
+    /// For the child, which keeps the lock as long as it lives.
+    pub(super) fn handle(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+}
+
+/// Makes a folder nobody else can look into.
+pub(super) fn private_folder(path: &Path) -> Result<(), EmbeddedError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(file("making the folder", path))?;
+    let private = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(path, private).map_err(file("making private the folder", path))
+}
+
+/// Writes a file nobody else can read, whole or not at all.
+pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), EmbeddedError> {
+    let wrong = |source| file("writing", path)(source);
+    let new = path.with_extension("new");
+    let mut handle = private_file(&new, true).map_err(wrong)?;
+    handle.write_all(content).map_err(wrong)?;
+    handle.sync_all().map_err(wrong)?;
+    std::fs::rename(&new, path).map_err(wrong)
+}
+
+fn private_file(path: &Path, truncate: bool) -> std::io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(truncate)
+        .mode(0o600)
+        .open(path)
+}
+
+/// The port chosen at the first start, or a new one if another program has taken it meanwhile.
+pub(super) fn port(folder: &Path) -> Result<u16, EmbeddedError> {
+    let path = folder.join("port");
+    let known = std::fs::read_to_string(&path)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    if let Some(port) = known.filter(|&port| free(port).is_ok()) {
+        return Ok(port);
+    }
+    let port = free(0).map_err(file("choosing a port for", folder))?;
+    write_private(&path, format!("{port}\n").as_bytes())?;
+    Ok(port)
+}
+
+fn free(port: u16) -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, port))?
+        .local_addr()?
+        .port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_stays_and_changes_only_when_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = port(folder.path()).unwrap();
+        assert_eq!(port(folder.path()).unwrap(), first);
+        let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).unwrap();
+        assert_ne!(port(folder.path()).unwrap(), first);
+    }
+
+    #[test]
+    fn files_are_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        write_private(&path, b"x").unwrap();
+        assert_eq!(
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+}

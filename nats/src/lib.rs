@@ -1,0 +1,94 @@
+//! The log on NATS JetStream: everything in Nexus that goes over the bus goes through here.
+//!
+//! # Tour
+//!
+//! ```text
+//! Embedded::start(..) ─► options(Role) ─► Bus::connect ─► topology::ensure   (control plane only)
+//!                                            │
+//!      ┌──────────────┬──────────────┬───────┴──────┬──────────────┬─────────────┐
+//!  Log::on(&bus)  CommandQueue   StepLogs       Heartbeats     UserKeys       Parked
+//!  Log::memory()   ::on(&bus)     ::on(&bus)     ::on(&bus)     ::on(&bus)    ::on(&bus)
+//!      │
+//!      ├─ Repository::<Workspace>::new(log)   load, execute (decide, append, decide again)
+//!      └─ log.tail(From, Filter)              Tail::next, Tail::batch
+//! ```
+//!
+//! Every handle is cheap to clone and may be shared between tasks.
+//!
+//! * [`connect`]: `Bus::connect(Options::new(["nats://127.0.0.1:4222"], Role::Worker)
+//!   .seed_file(path)).await?`. Waits up to 10 s for the server, refuses one that is too old, and
+//!   reconnects for ever after that. `bus.is_up()`, `bus.probe().await`, `bus.drain().await`.
+//! * [`topology`]: `topology::ensure(&bus, Replicas(1)).await?` makes the streams or refuses with
+//!   a diff.
+//! * [`event_log`]: `log.append(Expected::At(7), &NewEvent::of(&envelope)?).await?` answers
+//!   [`Append::Stored`], [`Append::Repeated`] or [`Append::Conflict`]; `log.read_after(&subject, 7)`, `log.last(..)`,
+//!   `log.info()`.
+//! * [`repository`]: `repository.execute(&id, snapshot, |state| state.decide(&command), || context)`
+//!   gives an [`Outcome`] with the new [`Snapshot`]. It is called with what the reader knows; on a
+//!   conflict it catches up and decides again, with the same event id.
+//! * [`tail`]: `let mut tail = log.tail(From::after(checkpoint), Filter::All);`
+//!   `tail.batch(1_000, Duration::from_millis(20)).await?` gives a [`Batch`] of [`Recorded`]
+//!   events; it is empty only to say, once, that the reader has caught up. Survives restarts of
+//!   the server; a gap, or another log, is an error.
+//! * [`command_queue`]: `queue.publish(&work).await?` answers [`Published`]. A worker calls
+//!   `queue.consumer(provider, Route::Any).await?` and `queue.consumer(provider,
+//!   Route::Node(id)).await?`, and on each `consumer.next().await?` whenever it has room, which
+//!   gives a [`Delivery`]: `delivery.command()`, then `done()`, `retry_after(..)` or
+//!   `give_up(..)`; dropped, it goes back. It extends itself while it lives.
+//!   `queue.pending(workspace)` tells whether a command is open.
+//! * [`logs`]: `logs.publish(&chunk)` (an `OutputChunk` of the events crate);
+//!   `logs.read(LogFilter::of(workspace), Follow::No)` is read by `next()`.
+//! * [`heartbeat`]: `heartbeats.beat(&heartbeat)`; `heartbeats.all()`; `heartbeats.watch()`.
+//! * [`user_keys`]: `keys.put(user, bytes)`, `keys.get(user)`, `keys.forget(user)`.
+//! * [`parked`]: `parked.list()`, `read(id)`, `retry(id)`, `discard(id)`, `park_event(..)`; the
+//!   control plane runs `parked.collect()` so that given-up commands leave the queue.
+//! * [`exec`]: `Execs::on(&bus).call(node, &request)` gives frames by `next()`; a worker
+//!   takes requests by `serve(node)` and answers with `call.send(&frame)`.
+//! * [`embedded`]: `Embedded::start(EmbeddedOptions::new(folder)).await?`, `embedded.options(Role)`,
+//!   `embedded.seed_file(Role)`, `embedded.url()`, `embedded.stop().await`.
+//! * `testing` (feature `testing`): `TestServer::start().await`, `server.bus().await`,
+//!   `server.kill()`, `server.restart().await`.
+//!
+//! # What holds
+//!
+//! *Accepted means stored*: `append` answers after the server's acknowledgement, or says that it
+//! does not know. *A conflict is told from a retry* by the event's id. *No event is skipped*: a
+//! tail checks that sequences are contiguous. *Nothing here deletes, recreates or purges a
+//! stream.*
+
+mod bucket;
+mod call;
+pub mod command_queue;
+#[cfg(feature = "testing")]
+pub mod conformance;
+pub mod connect;
+pub mod embedded;
+pub mod event_log;
+pub mod exec;
+mod feed;
+pub mod heartbeat;
+pub mod logs;
+mod memory;
+pub mod parked;
+pub mod repository;
+mod stored;
+pub mod subject;
+pub mod tail;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod topology;
+pub mod user_keys;
+
+pub use call::CallError;
+pub use command_queue::{CommandConsumer, CommandQueue, Delivery, Published};
+pub use connect::{Bus, ConnectError, Options, Role};
+pub use embedded::{Embedded, EmbeddedOptions};
+pub use event_log::{Append, AppendError, Expected, Log, LogInfo, NewEvent, ReadError, Recorded};
+pub use heartbeat::Heartbeats;
+pub use logs::{Follow, LogFilter, StepLogs};
+pub use parked::Parked;
+pub use repository::{Effect, ExecuteError, LoadError, Outcome, Repository, Snapshot};
+pub use subject::{CommandSubject, EventSubject, LogSubject, ParkedSubject, Route};
+pub use tail::{Batch, Filter, From, Tail, TailError};
+pub use topology::Replicas;
+pub use user_keys::UserKeys;

@@ -1,0 +1,59 @@
+//! The key each user's personal data is sealed with, kept beside the log and never in it.
+//!
+//! Events are for ever; what is sealed in them is readable for as long as its key is here.
+//! Forgetting the key erases the person from the log without changing an event.
+
+use bytes::Bytes;
+use nexus_events::id::UserId;
+
+use crate::bucket::Bucket;
+use crate::call::CallError;
+use crate::connect::Bus;
+use crate::topology::USER_KEYS;
+
+/// The keys of all users. Clones share the connection.
+#[derive(Debug, Clone)]
+pub struct UserKeys {
+    bucket: Bucket,
+}
+
+impl UserKeys {
+    /// Those on this bus.
+    pub fn on(bus: &Bus) -> Self {
+        Self {
+            bucket: Bucket::new(bus.clone(), USER_KEYS, "KV_nexus_user_keys"),
+        }
+    }
+
+    /// Keeps a user's first key; `false` when there is, or was, one: that one stays.
+    ///
+    /// # Errors
+    /// When the server does not answer: try again, or [`UserKeys::get`] it.
+    pub async fn create(&self, user: UserId, key: Bytes) -> Result<bool, CallError> {
+        self.bucket.create(&user.to_string(), key).await
+    }
+
+    /// Keeps a user's key in place of any other.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn put(&self, user: UserId, key: Bytes) -> Result<(), CallError> {
+        self.bucket.put(&user.to_string(), key).await
+    }
+
+    /// A user's key; `None` when it was never kept, or is forgotten.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn get(&self, user: UserId) -> Result<Option<Bytes>, CallError> {
+        self.bucket.get(&user.to_string()).await
+    }
+
+    /// Forgets a user's key for good: what is sealed with it can never be read again.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn forget(&self, user: UserId) -> Result<(), CallError> {
+        self.bucket.purge(&user.to_string()).await
+    }
+}
