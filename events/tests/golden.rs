@@ -2,6 +2,7 @@
 //!
 //! A new event writes its file with `NEXUS_BLESS=1 cargo test -p nexus-events --test golden`;
 //! an existing file is never rewritten, even then.
+#![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What holds for every history, whatever is repeated or comes out of order.
+#![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod common;
 

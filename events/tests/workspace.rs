@@ -1,4 +1,5 @@
 //! The workspace decider, told as stories.
+#![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod common;
 

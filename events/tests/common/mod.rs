@@ -11,19 +11,19 @@ use nexus_events::name::WorkspaceName;
 use nexus_events::spec::{Provider, WorkspaceSpec};
 use nexus_events::workspace::{Machine, NewOperation, Phase, StopReason, WorkspaceEvent as Event};
 
-pub fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-pub fn node(name: &str) -> NodeId {
+pub(crate) fn node(name: &str) -> NodeId {
     NodeId::derived(name)
 }
 
-pub fn workspace(name: &str) -> WorkspaceId {
+pub(crate) fn workspace(name: &str) -> WorkspaceId {
     WorkspaceId::derived(name)
 }
 
-pub fn operation(name: &str, second: i64) -> NewOperation {
+pub(crate) fn operation(name: &str, second: i64) -> NewOperation {
     let begins = at(second);
     let deadline = begins + SignedDuration::from_secs(600);
     NewOperation {
@@ -33,7 +33,7 @@ pub fn operation(name: &str, second: i64) -> NewOperation {
     }
 }
 
-pub fn definition() -> (UserId, WorkspaceName, Box<WorkspaceSpec>) {
+pub(crate) fn definition() -> (UserId, WorkspaceName, Box<WorkspaceSpec>) {
     let spec = WorkspaceSpec::on(Provider::Fake);
     (
         UserId::derived("alice"),
@@ -42,7 +42,7 @@ pub fn definition() -> (UserId, WorkspaceName, Box<WorkspaceSpec>) {
     )
 }
 
-pub fn requested(operation: NewOperation) -> Event {
+pub(crate) fn requested(operation: NewOperation) -> Event {
     let (owner, name, spec) = definition();
     Event::Requested {
         owner,
@@ -53,7 +53,7 @@ pub fn requested(operation: NewOperation) -> Event {
     }
 }
 
-pub fn machine() -> Machine {
+pub(crate) fn machine() -> Machine {
     Machine {
         handle: "c0ffee".into(),
         image: "nexus/base:latest".into(),
@@ -65,7 +65,7 @@ pub fn machine() -> Machine {
 }
 
 /// From nothing to running.
-pub fn ready(create: NewOperation) -> Vec<Event> {
+pub(crate) fn ready(create: NewOperation) -> Vec<Event> {
     let (operation, epoch) = (create.id, 1);
     vec![
         requested(create),
@@ -90,7 +90,7 @@ pub fn ready(create: NewOperation) -> Vec<Event> {
 }
 
 /// A history that leads to each phase, in the order of [`Phase::ALL`].
-pub fn histories() -> [(Phase, Vec<Event>); 10] {
+pub(crate) fn histories() -> [(Phase, Vec<Event>); 10] {
     let create = operation("create", 0);
     let running = ready(create);
     let (stop, delete) = (operation("stop", 10), operation("delete", 20));
