@@ -2,6 +2,7 @@
 //! `nexus-init probe` says is possible.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -58,11 +59,16 @@ pub enum SandboxNetwork {
     Loopback,
     /// The host's network: ports can clash.
     Host,
-    /// Its own network behind a veth pair and the host's address translation; as root only.
+    /// Its own network behind a veth pair; as root only. Init makes the pair, replacing a left-over
+    /// host end of that name; the worker hands out the addresses and sees to forwarding, address
+    /// translation and the firewall.
     Veth {
-        /// Number of the sandbox's own /30 inside 10.213.0.0/16, from 0 to 16383. The host has the
-        /// first address, the sandbox the second. The worker hands them out.
-        slot: u16,
+        /// Name of the host's end; inside it is `eth0`.
+        interface: String,
+        /// The host's end of the /30, the gateway inside.
+        host: Ipv4Addr,
+        /// The sandbox's end of the /30.
+        workspace: Ipv4Addr,
     },
     /// Its own network behind `slirp4netns`.
     Slirp4netns,
