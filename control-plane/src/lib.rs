@@ -1,1 +1,40 @@
-//! Placeholder.
+//! The control plane: takes requests, decides, records, projects, reacts, reconciles.
+//!
+//! ```text
+//!  http ─► commands ─► decide (nexus_events) ─► append (nexus_nats)
+//!    │                                              │
+//!    └─► queries ◄─ read model ◄─ projections ◄─────┤ tail
+//!    └─► hub ◄──────────────────────┘               │
+//!                       policies, reconcilers ──────┘─► commands for workers
+//! ```
+//!
+//! [`app`] puts the parts together: `Plane::start(Options)` gives a running plane, `plane.app()`
+//! the cheap handle the transports hold. [`commands`] and [`queries`] are what they may call; both
+//! take an [`identity::Identity`] and check owners themselves. [`hub`] is the live tail. The only
+//! state that matters is the log: everything kept here is derived ([`projections`]) or a key
+//! ([`sealing`]).
+
+mod announce;
+pub mod app;
+pub mod backbone;
+mod chain;
+pub mod clock;
+pub mod commands;
+
+pub mod directory;
+pub mod dispatch;
+mod health;
+
+pub mod hub;
+pub mod identity;
+pub mod key_store;
+pub(crate) mod metrics;
+pub mod parking;
+pub mod policies;
+pub mod private_file;
+pub mod projections;
+pub mod pulse;
+pub mod queries;
+pub mod reconcile;
+pub mod sealing;
+pub mod settings;

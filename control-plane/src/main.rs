@@ -1,2 +1,3 @@
-//! Placeholder.
+//! nexusd.
+
 fn main() {}

@@ -1,0 +1,32 @@
+//! What is told after each commit: how far the read model is, the events, the users that changed.
+
+use nexus_events::id::UserId;
+use tokio::sync::{mpsc, watch};
+
+use crate::hub::{self, Live};
+use crate::projections::Decoded;
+use crate::projections::SubjectEvent;
+use crate::projections::checkpoint::Checkpoint;
+use crate::projections::timeline::Concern;
+use crate::projections::writer::Announce;
+
+#[derive(Debug)]
+pub(crate) struct Announcer {
+    pub(crate) sequence: watch::Sender<u64>,
+    pub(crate) live: Live,
+    pub(crate) users: mpsc::UnboundedSender<UserId>,
+}
+
+impl Announce for Announcer {
+    fn projected(&self, events: &[(Decoded, Concern)], checkpoint: &Checkpoint) {
+        self.sequence.send_replace(checkpoint.sequence);
+        hub::send(&self.live, events);
+        for (event, _) in events {
+            if let SubjectEvent::User(user, _) = &event.event {
+                // Nobody reads them any more only when the server stops.
+                let _ = self.users.send(*user);
+            }
+        }
+        metrics::counter!("nexus_events_projected_total").increment(events.len() as u64);
+    }
+}

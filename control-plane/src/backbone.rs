@@ -1,0 +1,51 @@
+//! Everything the core reaches over the bus, in one place: real, or in memory for tests.
+
+use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, Parked, UserKeys};
+
+use crate::dispatch::Dispatch;
+use crate::key_store::KeyStore;
+use crate::parking::Parking;
+
+/// The log and its companions. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Backbone {
+    /// The connection; `None` when all of it is in memory.
+    pub bus: Option<Bus>,
+    /// The truth.
+    pub log: Log,
+    /// Commands for workers.
+    pub dispatch: Dispatch,
+    /// Messages nobody can read.
+    pub parking: Parking,
+    /// Users' keys, wrapped.
+    pub key_store: KeyStore,
+}
+
+impl Backbone {
+    /// On this bus, whose streams exist.
+    pub fn on(bus: &Bus) -> Self {
+        Self {
+            bus: Some(bus.clone()),
+            log: Log::on(bus),
+            dispatch: Dispatch::Bus(CommandQueue::on(bus)),
+            parking: Parking::Bus(Parked::on(bus)),
+            key_store: KeyStore::Bus(UserKeys::on(bus)),
+        }
+    }
+
+    /// All of it in memory.
+    pub fn memory() -> Self {
+        Self {
+            bus: None,
+            log: Log::memory(),
+            dispatch: Dispatch::memory(),
+            parking: Parking::memory(),
+            key_store: KeyStore::memory(),
+        }
+    }
+
+    /// The heartbeats, where there is a bus.
+    pub(crate) fn heartbeats(&self) -> Option<Heartbeats> {
+        self.bus.as_ref().map(Heartbeats::on)
+    }
+}

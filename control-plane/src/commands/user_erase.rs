@@ -1,0 +1,42 @@
+//! Erase user: the key goes, and with it everything personal the log holds of them.
+
+use nexus_events::id::UserId;
+use nexus_events::user::UserCommand;
+
+use super::{CommandError, Commands, RequestContext, Written};
+use crate::identity::Identity;
+
+impl Commands {
+    /// Erases a user for good. Their workspaces stay until they are deleted.
+    ///
+    /// The event comes first: whoever reads it drops the key too, should this process end here.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub async fn erase_user(
+        &self,
+        identity: &Identity,
+        user: UserId,
+        context: &RequestContext,
+    ) -> Result<Written<()>, CommandError> {
+        self.may_change(identity, user)?;
+        let command = UserCommand::Erase { at: context.now };
+        let outcome = self
+            .on_user(user, &command, context.new_event(identity))
+            .await;
+        let sequence = match outcome {
+            Ok(outcome) => outcome.snapshot.sequence,
+            // Erased before: the key may have been left behind.
+            Err(CommandError::User(nexus_events::user::UserRejection::Erased)) => {
+                self.queries.sequence()
+            }
+            Err(error) => return Err(error),
+        };
+        self.sealer.forget(user).await?;
+        self.queries.directory.forget(user);
+        Ok(Written {
+            value: (),
+            sequence,
+        })
+    }
+}

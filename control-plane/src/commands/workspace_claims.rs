@@ -1,0 +1,196 @@
+//! What must be unique about a workspace: its name among its owner's, and its port.
+//!
+//! Both are claimed at once, before the workspace is requested. Should the request not come about
+//! they are let go; should this process end in between, a reconciler lets them go.
+
+use nexus_events::aggregate::Aggregate as _;
+use nexus_events::claim::{Claim, ClaimCommand, ClaimId, ClaimRejection};
+use nexus_events::envelope::Context;
+use nexus_events::id::{EventId, UserId, WorkspaceId};
+use nexus_events::name::WorkspaceName;
+use nexus_events::workspace::Phase;
+use nexus_nats::{ExecuteError, Repository, Snapshot};
+
+use super::{CommandError, Commands, RequestContext};
+use crate::identity::Identity;
+use crate::projections;
+
+/// Whose claim, in whose name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claimant<'a> {
+    pub(super) workspace: WorkspaceId,
+    pub(super) identity: &'a Identity,
+    pub(super) context: &'a RequestContext,
+}
+
+impl Claimant<'_> {
+    /// A claim is known by its holder, so its events need no id a retry could find.
+    fn event(&self) -> Context {
+        self.context.new_event(self.identity)
+    }
+}
+
+impl Commands {
+    /// Claims the name and a port, or neither.
+    pub(super) async fn claim_name_and_port(
+        &self,
+        claimant: Claimant<'_>,
+        owner: UserId,
+        name: &WorkspaceName,
+    ) -> Result<u16, CommandError> {
+        let named = ClaimId::Name {
+            owner,
+            name: name.clone(),
+        };
+        let (by_name, by_port) = tokio::join!(
+            self.claim_name(claimant, &named, name),
+            self.claim_port(claimant)
+        );
+        match (by_name, by_port) {
+            (Ok(()), Ok(port)) => Ok(port),
+            (Ok(()), Err(error)) => {
+                self.let_go(claimant, &named).await;
+                Err(error)
+            }
+            (Err(error), Ok(port)) => {
+                self.let_go(claimant, &ClaimId::Port(port)).await;
+                Err(error)
+            }
+            (Err(error), Err(_)) => Err(error),
+        }
+    }
+
+    async fn claim_name(
+        &self,
+        claimant: Claimant<'_>,
+        id: &ClaimId,
+        name: &WorkspaceName,
+    ) -> Result<(), CommandError> {
+        let Err(holder) = self.try_claim(claimant, id).await? else {
+            return Ok(());
+        };
+        // The name of a workspace that is gone is released by a policy, a moment later.
+        if !self.is_deleted(holder)? {
+            return Err(CommandError::NameTaken { name: name.clone() });
+        }
+        self.release_claim(id, holder, claimant.event()).await?;
+        match self.try_claim(claimant, id).await? {
+            Ok(()) => Ok(()),
+            Err(_) => Err(CommandError::NameTaken { name: name.clone() }),
+        }
+    }
+
+    async fn claim_port(&self, claimant: Claimant<'_>) -> Result<u16, CommandError> {
+        let mut held = self.queries.held_ports()?;
+        if let Some(port) = self.queries.port_of(claimant.workspace)? {
+            return Ok(port);
+        }
+        let pools = &self.queries.settings.ssh_ports;
+        while let Some(candidate) = self.ports.candidate(pools, &held) {
+            match self
+                .try_claim(claimant, &ClaimId::Port(candidate.port))
+                .await?
+            {
+                Ok(()) => return Ok(candidate.port),
+                // Another process was first.
+                Err(_) => held.insert(candidate.port),
+            };
+        }
+        let pools: Vec<_> = pools
+            .iter()
+            .map(|pool| format!("{}-{}", pool.start(), pool.end()))
+            .collect();
+        Err(CommandError::PortPoolEmpty {
+            pools: pools.join(", "),
+        })
+    }
+
+    /// The inner error is whoever holds it.
+    async fn try_claim(
+        &self,
+        claimant: Claimant<'_>,
+        id: &ClaimId,
+    ) -> Result<Result<(), WorkspaceId>, CommandError> {
+        let at = claimant.context.now;
+        let command = ClaimCommand::Claim {
+            workspace: claimant.workspace,
+            at,
+        };
+        let claimed = self
+            .on_claim(id, self.claim(id)?, &command, claimant.event())
+            .await;
+        match claimed {
+            Ok(()) => Ok(Ok(())),
+            Err(ExecuteError::Rejected(ClaimRejection::Held { holder })) => Ok(Err(holder)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Lets go of a claim of `holder`; anybody else's stays.
+    pub(crate) async fn release_claim(
+        &self,
+        id: &ClaimId,
+        holder: WorkspaceId,
+        context: Context,
+    ) -> Result<(), CommandError> {
+        let command = ClaimCommand::Release {
+            workspace: holder,
+            at: context.at,
+        };
+        Ok(self
+            .on_claim(id, self.claim(id)?, &command, context)
+            .await?)
+    }
+
+    /// Lets go of what was claimed for a request that came to nothing.
+    pub(super) async fn let_go(&self, claimant: Claimant<'_>, id: &ClaimId) {
+        if let Err(error) = self
+            .release_claim(id, claimant.workspace, claimant.event())
+            .await
+        {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, claim = %id, "left to the reconciler");
+        }
+    }
+
+    async fn on_claim(
+        &self,
+        id: &ClaimId,
+        known: Snapshot<Claim>,
+        command: &ClaimCommand,
+        context: Context,
+    ) -> Result<(), ExecuteError<ClaimRejection>> {
+        let claims = Repository::<Claim>::new(self.queries.backbone.log.clone());
+        let decide = |state: &Claim| state.decide(command);
+        claims
+            .execute(id, known, decide, || context)
+            .await
+            .map(drop)
+    }
+
+    fn is_deleted(&self, workspace: WorkspaceId) -> Result<bool, CommandError> {
+        let record = self
+            .queries
+            .database
+            .read(|connection| projections::workspace(connection, workspace))?;
+        Ok(record.is_some_and(|record| record.state.phase == Phase::Deleted))
+    }
+}
+
+/// The envelope of a release nobody asked for.
+pub(crate) fn release_context(
+    actor: nexus_events::envelope::Actor,
+    correlation: nexus_events::id::CorrelationId,
+    causation: Option<String>,
+    at: jiff::Timestamp,
+) -> Context {
+    let id = EventId::from_uuid(uuid::Uuid::now_v7());
+    Context {
+        id,
+        at,
+        actor,
+        correlation,
+        causation,
+        traceparent: None,
+    }
+}

@@ -1,0 +1,76 @@
+//! What is held: ports, and for whom.
+
+use std::collections::HashSet;
+
+use nexus_events::id::{OperationId, UserId, WorkspaceId};
+use rusqlite::OptionalExtension;
+
+use super::{Queries, QueryError};
+
+impl Queries {
+    /// Every port that is held.
+    pub(crate) fn held_ports(&self) -> Result<HashSet<u16>, QueryError> {
+        self.database.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id FROM claims WHERE id >= 'port-' AND id < 'port.' AND holder IS NOT NULL",
+            )?;
+            let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
+            let mut ports = HashSet::new();
+            for id in ids {
+                ports.extend(
+                    id?.strip_prefix("port-")
+                        .and_then(|port| port.parse::<u16>().ok()),
+                );
+            }
+            Ok(ports)
+        })
+    }
+
+    /// The port held for this workspace.
+    pub(crate) fn port_of(&self, workspace: WorkspaceId) -> Result<Option<u16>, QueryError> {
+        self.database.read(|connection| {
+            let id = connection
+                .prepare_cached(
+                    "SELECT id FROM claims
+                     WHERE id >= 'port-' AND id < 'port.' AND holder = ?1 LIMIT 1",
+                )?
+                .query_row([workspace.uuid().as_bytes()], |row| row.get::<_, String>(0))
+                .optional()?;
+            Ok(id.and_then(|id| id.strip_prefix("port-")?.parse().ok()))
+        })
+    }
+
+    /// The operation that made this workspace.
+    pub(crate) fn first_operation(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<Option<OperationId>, QueryError> {
+        self.database.read(|connection| {
+            let id = connection
+                .prepare_cached(
+                    "SELECT id FROM operations WHERE workspace = ?1
+                     ORDER BY requested_at, id LIMIT 1",
+                )?
+                .query_row([workspace.uuid().as_bytes()], |row| {
+                    row.get::<_, [u8; 16]>(0)
+                })
+                .optional()?;
+            Ok(id.map(|bytes| OperationId::from_uuid(uuid::Uuid::from_bytes(bytes))))
+        })
+    }
+
+    /// The workspaces of a user that are not deleted, oldest first.
+    pub(crate) fn workspace_ids_of(&self, user: UserId) -> Result<Vec<WorkspaceId>, QueryError> {
+        self.database.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id FROM workspaces WHERE owner = ?1 AND phase <> 'deleted'
+                 ORDER BY created_at, id",
+            )?;
+            let ids = statement.query_map([user.uuid().as_bytes()], |row| {
+                row.get(0)
+                    .map(|bytes| WorkspaceId::from_uuid(uuid::Uuid::from_bytes(bytes)))
+            })?;
+            Ok(ids.collect::<Result<_, _>>()?)
+        })
+    }
+}

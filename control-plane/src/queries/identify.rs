@@ -1,0 +1,49 @@
+//! From a bearer's token to who they are.
+
+use jiff::Timestamp;
+use nexus_events::id::{TokenId, UserId};
+use rusqlite::OptionalExtension;
+use sha2::{Digest, Sha256};
+
+use super::{Queries, QueryError, users};
+use crate::identity::Identity;
+use crate::projections;
+
+/// What every token starts with, so that a leaked one is recognised.
+pub(crate) const TOKEN_PREFIX: &str = "nxs_";
+
+/// SHA-256 of a token's text, in hexadecimal: all that is ever stored of it.
+pub(crate) fn token_digest(token: &str) -> String {
+    Sha256::digest(token.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+impl Queries {
+    /// Whose token this is; `None` when it is nobody's, revoked, or over.
+    ///
+    /// The lookup is by digest, so its time tells nothing of the text.
+    ///
+    /// # Errors
+    /// When the read model fails.
+    pub fn identify(&self, token: &str, now: Timestamp) -> Result<Option<Identity>, QueryError> {
+        let digest = token_digest(token);
+        self.database.read(|connection| {
+            let found = connection
+                .prepare_cached(
+                    "SELECT id, user, scope FROM tokens
+                     WHERE digest = ?1 AND (expires_at IS NULL OR expires_at > ?2)",
+                )?
+                .query_row((digest, projections::micros(now)), |row| {
+                    Ok(Identity::User {
+                        token: TokenId::from_uuid(uuid::Uuid::from_bytes(row.get(0)?)),
+                        id: UserId::from_uuid(uuid::Uuid::from_bytes(row.get(1)?)),
+                        scope: users::scope(row.get_ref(2)?.as_str()?),
+                    })
+                })
+                .optional()?;
+            Ok(found)
+        })
+    }
+}

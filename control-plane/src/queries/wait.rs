@@ -1,0 +1,50 @@
+//! Waiting for the read model: for an event, or for a state.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{Queries, QueryError};
+
+impl Queries {
+    /// The newest event projected.
+    pub fn sequence(&self) -> u64 {
+        *self.sequence.borrow()
+    }
+
+    /// Waits until `sequence` is projected: who waits for their write's sequence reads their write.
+    ///
+    /// # Errors
+    /// When it is not within `timeout`.
+    pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> Result<(), QueryError> {
+        let mut projected = self.sequence.clone();
+        let reached = tokio::time::timeout(timeout, projected.wait_for(|now| *now >= sequence));
+        match reached.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(QueryError::NotYetVisible {
+                wanted: sequence,
+                reached: self.sequence(),
+            }),
+        }
+    }
+
+    /// Asks again after every change of the read model until the answer is yes or time is up.
+    pub(super) async fn until(
+        &self,
+        wait: Duration,
+        mut is_so: impl FnMut() -> Result<bool, QueryError>,
+    ) -> Result<bool, QueryError> {
+        let deadline = Instant::now() + wait;
+        let mut projected = self.sequence.clone();
+        loop {
+            projected.borrow_and_update();
+            if is_so()? {
+                return Ok(true);
+            }
+            match timeout_at(deadline, projected.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Ok(false),
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Operations in flight that no worker has and no message tells of are told again.
+//!
+//! A command gets here when the queue was busy with the one before, when it was lost with a disk,
+//! or when a worker took it and ended without putting it back.
+
+use jiff::{SignedDuration, Timestamp};
+use nexus_events::envelope::Actor;
+use nexus_events::id::{CorrelationId, EventId, WorkspaceId};
+use nexus_events::workspace::{Operation, OperationKind, Report, Workspace};
+
+use super::{ReconcileError, Reconciler};
+use crate::policies::{Again, Cause, Effect, work_command};
+use crate::projections::Record;
+
+/// The policy's own attempt is given this long.
+const GRACE: SignedDuration = SignedDuration::from_millis(1_500);
+
+impl Reconciler {
+    /// Queues what was not delivered; gives how many.
+    ///
+    /// # Errors
+    /// See [`ReconcileError`].
+    pub async fn undelivered_commands(&self, now: Timestamp) -> Result<usize, ReconcileError> {
+        let in_flight = self.queries.workspaces_where("deadline > ?1", [0])?;
+        let mut queued = 0;
+        for (workspace, record) in in_flight {
+            let Some(operation) = record.state.operation.clone() else {
+                continue;
+            };
+            if now.duration_since(operation.requested_at) < GRACE
+                || self.is_worked_on(&record.state, &operation)
+                || self.is_pending(workspace).await?
+            {
+                continue;
+            }
+            self.tell_again(workspace, &operation, record, now).await?;
+            queued += 1;
+        }
+        Ok(queued)
+    }
+
+    /// Whether an operation in flight is still too young to be looked at.
+    pub(super) fn has_young_operations(&self, now: Timestamp) -> Result<bool, ReconcileError> {
+        let in_flight = self.queries.workspaces_where("deadline > ?1", [0])?;
+        let young = |operation: &Operation| now.duration_since(operation.requested_at) < GRACE;
+        Ok(in_flight
+            .iter()
+            .any(|(_, record)| record.state.operation.as_ref().is_some_and(young)))
+    }
+
+    /// Its node says that it has it.
+    fn is_worked_on(&self, state: &Workspace, operation: &Operation) -> bool {
+        let heartbeat = state.node.and_then(|node| self.queries.pulse.of(node));
+        heartbeat.is_some_and(|heartbeat| heartbeat.running.contains(&operation.id))
+    }
+
+    async fn is_pending(&self, workspace: WorkspaceId) -> Result<bool, ReconcileError> {
+        let pending = self.queries.backbone.dispatch.is_pending(workspace).await;
+        pending.map_err(|error| ReconcileError::Perform(error.into()))
+    }
+
+    async fn tell_again(
+        &self,
+        workspace: WorkspaceId,
+        operation: &Operation,
+        record: Record<Workspace>,
+        now: Timestamp,
+    ) -> Result<(), ReconcileError> {
+        let cause = Cause {
+            event: EventId::derived(format!("{}:again", operation.id)),
+            actor: Actor::system("undelivered-commands"),
+            correlation: CorrelationId::derived(operation.id.to_string()),
+            traceparent: None,
+        };
+        let report = match (operation.kind, record.state.node) {
+            (OperationKind::Stop, None) => Some(Report::Stopped { at: now }),
+            (OperationKind::Delete, None) => Some(Report::Deleted { at: now }),
+            (OperationKind::Create | OperationKind::Start, _)
+            | (OperationKind::Stop | OperationKind::Delete, Some(_)) => None,
+        };
+        if let Some(report) = report {
+            let effect = Effect::Report {
+                workspace,
+                operation: operation.clone(),
+                report,
+            };
+            self.performer.perform(effect, &cause, now).await?;
+        } else if let Some(command) = work_command(workspace, operation, &cause, &record.into()) {
+            self.performer.publish(command, Again::Yes).await?;
+        }
+        Ok(())
+    }
+}
