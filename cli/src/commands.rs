@@ -1,0 +1,93 @@
+//! What each command does, one verb a file; here they are only told apart.
+
+mod completion;
+mod daemon;
+mod doctor;
+mod events;
+mod manual;
+mod node;
+mod operation;
+mod register;
+mod token;
+mod up;
+mod user;
+mod version;
+mod workspace;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::Path;
+
+use clap::Parser as _;
+
+use crate::args::ws::{Meaning, Ws};
+use crate::args::{Color, Command, Global, Nexus};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::exit::{self, Exit};
+use crate::out;
+
+/// Reads `arguments` and does what they say.
+///
+/// # Errors
+/// Whatever went wrong, finished to be printed.
+pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit> {
+    let arguments: Vec<OsString> = arguments.collect();
+    let (global, meaning) = match is_called_ws(&arguments) {
+        true => {
+            let ws = Ws::parse_from(arguments);
+            (ws.global, ws.verb.into())
+        }
+        false => {
+            let nexus = Nexus::parse_from(arguments);
+            (nexus.global, Meaning::Command(nexus.command))
+        }
+    };
+    choose_colours(&global);
+    let context = Context::new(&global)?;
+    match meaning {
+        Meaning::Command(command) => perform(&context, command),
+        Meaning::CreateOrStart(create) => block_on(workspace::create_or_start(&context, &create)),
+    }
+}
+
+fn perform(context: &Context, command: Command) -> Result<Exit> {
+    match command {
+        Command::Up(up) => block_on(up::run(context, &up)),
+        Command::Daemon(command) => block_on(daemon::run(context, &command)),
+        Command::Workspace(command) => block_on(workspace::run(context, &command)),
+        Command::Events(command) => block_on(events::run(context, &command)),
+        Command::Node(command) => block_on(node::run(context, &command)),
+        Command::Operation(command) => block_on(operation::run(context, &command)),
+        Command::User(command) => block_on(user::run(context, &command)),
+        Command::Token(command) => block_on(token::run(context, &command)),
+        Command::Doctor => block_on(doctor::run(context)),
+        Command::Version => block_on(version::run(context)),
+        Command::Completion { shell } => completion::run(shell),
+        Command::Man { dir } => manual::run(dir.as_deref()),
+        Command::ExitCodes => out::data(&format!("{}\n", exit::HELP)).map(|()| Exit::Ok),
+    }
+}
+
+/// One thread is enough for a command, and quicker to start than a pool.
+fn block_on(command: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(Exit::Failure, "start", error, "nexus doctor"))?
+        .block_on(command)
+}
+
+fn is_called_ws(arguments: &[OsString]) -> bool {
+    let name = arguments.first().map(Path::new).and_then(Path::file_name);
+    name.is_some_and(|name| name == "ws")
+}
+
+fn choose_colours(global: &Global) {
+    match global.color {
+        // What the environment says is looked at by the streams themselves.
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+}
