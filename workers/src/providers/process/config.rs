@@ -1,0 +1,71 @@
+//! What init is asked to make at a start: the same machine, with the limits and the network of now.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nexus_init_protocol::sandbox::{SandboxBind, SandboxConfig, SandboxLimits, SandboxNetwork};
+
+use super::base_tree::BaseTree;
+use super::directory::{Directory, write_by_rename};
+use super::meta::Meta;
+use crate::provider::{MachineSpec, SOURCE_DIRECTORY};
+
+const RESOLVER: &str = "/etc/resolv.conf";
+
+/// Writes the configuration of one start and answers it.
+pub(super) fn write(
+    directory: &Directory,
+    meta: &Meta,
+    spec: &MachineSpec,
+    network: SandboxNetwork,
+    resolver: Option<String>,
+) -> io::Result<SandboxConfig> {
+    let base = BaseTree {
+        path: meta.base.clone(),
+    };
+    let mut env = base.environment()?;
+    env.extend(spec.environment.clone());
+    let config = SandboxConfig {
+        base: base.path,
+        directory: directory.path().to_owned(),
+        hostname: spec.name.to_string(),
+        network,
+        limits: limits(spec),
+        binds: binds(directory, meta, resolver)?,
+        masked: Vec::new(),
+        env,
+    };
+    write_by_rename(&directory.config(), &serde_json::to_vec_pretty(&config)?)?;
+    Ok(config)
+}
+
+fn limits(spec: &MachineSpec) -> SandboxLimits {
+    SandboxLimits {
+        memory_bytes: Some(u64::from(spec.resources.memory_mib) << 20),
+        cpu_milli: Some(spec.resources.cpu_milli),
+        processes: Some(u64::from(spec.resources.processes)),
+        open_files: None,
+    }
+}
+
+fn binds(
+    directory: &Directory,
+    meta: &Meta,
+    resolver: Option<String>,
+) -> io::Result<Vec<SandboxBind>> {
+    let bind = |source: PathBuf, target: &str, read_only| SandboxBind {
+        source,
+        target: Path::new(target).to_owned(),
+        read_only,
+    };
+    let mut binds = vec![bind(directory.home(), &meta.home, false)];
+    if directory.source().exists() {
+        binds.push(bind(directory.source(), SOURCE_DIRECTORY, true));
+    }
+    if let Some(resolver) = resolver {
+        fs::write(directory.resolver(), resolver)?;
+        binds.push(bind(directory.resolver(), RESOLVER, true));
+    }
+    Ok(binds)
+}
