@@ -90,3 +90,26 @@ pub(super) fn expect_answer(
         other => Ok(other),
     }
 }
+
+/// The write half of a connection whose other half goes on: dropping it must not shut the stream
+/// down, which init would take for the client being gone.
+#[derive(Debug)]
+pub(super) struct KeepOpen(Option<FrameWriter<OwnedWriteHalf>>);
+
+impl KeepOpen {
+    pub(super) fn new(writer: FrameWriter<OwnedWriteHalf>) -> Self {
+        Self(Some(writer))
+    }
+
+    pub(super) fn get(&mut self) -> &mut FrameWriter<OwnedWriteHalf> {
+        self.0.as_mut().expect("it is taken out only when dropped")
+    }
+}
+
+impl Drop for KeepOpen {
+    fn drop(&mut self) {
+        if let Some(writer) = self.0.take() {
+            writer.into_inner().forget();
+        }
+    }
+}

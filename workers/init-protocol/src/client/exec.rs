@@ -1,14 +1,14 @@
 //! A running command as seen by the worker.
 
 use bytes::Bytes;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::OwnedReadHalf;
 
-use super::connection::{Connection, expect_answer};
+use super::connection::{Connection, KeepOpen, expect_answer};
 use super::unexpected;
 use crate::answer::Answer;
 use crate::error::ClientError;
 use crate::exec::{ExitOutcome, Signal};
-use crate::frame::{FrameKind, FrameReader, FrameWriter};
+use crate::frame::{FrameKind, FrameReader};
 use crate::report::OutputStream;
 use crate::request::Input;
 
@@ -52,10 +52,11 @@ pub struct ExecOutput {
     pub truncated: bool,
 }
 
-/// The way into a command.
+/// The way into a command. Dropping it neither closes the command's input nor ends the command: that
+/// is what [`ExecInput::end`] and dropping the events are for.
 #[derive(Debug)]
 pub struct ExecInput {
-    writer: FrameWriter<OwnedWriteHalf>,
+    writer: KeepOpen,
     offset: u64,
 }
 
@@ -71,7 +72,7 @@ impl ExecStream {
                 attached,
                 reader: connection.reader,
                 input: ExecInput {
-                    writer: connection.writer,
+                    writer: KeepOpen::new(connection.writer),
                     offset: 0,
                 },
             }),
@@ -107,7 +108,8 @@ impl ExecStream {
 
     /// Closes the input and reads to the end, keeping at most `limit` bytes of each stream.
     pub async fn collect(mut self, limit: usize) -> Result<ExecOutput, ClientError> {
-        self.input.end().await?;
+        // A command that has ended already no longer takes the end of its input.
+        let _ended_already = self.input.end().await;
         let mut stdout = Vec::new();
         let mut stderr = Vec::new();
         let mut truncated = false;
@@ -174,6 +176,7 @@ impl ExecInput {
     /// Writes to the command's standard input.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         self.writer
+            .get()
             .data(FrameKind::Input, self.offset, bytes)
             .await?;
         self.offset += bytes.len() as u64;
@@ -182,11 +185,11 @@ impl ExecInput {
 
     /// Closes the command's standard input.
     pub async fn end(&mut self) -> Result<(), ClientError> {
-        Ok(self.writer.control(&Input::EndOfInput).await?)
+        Ok(self.writer.get().control(&Input::EndOfInput).await?)
     }
 
     /// Sends a signal to the command's process group.
     pub async fn signal(&mut self, signal: Signal) -> Result<(), ClientError> {
-        Ok(self.writer.control(&Input::Signal(signal)).await?)
+        Ok(self.writer.get().control(&Input::Signal(signal)).await?)
     }
 }

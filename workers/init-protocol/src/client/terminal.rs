@@ -1,14 +1,14 @@
 //! A terminal session as seen by one viewer.
 
 use bytes::Bytes;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::OwnedReadHalf;
 
-use super::connection::{Connection, expect_answer};
+use super::connection::{Connection, KeepOpen, expect_answer};
 use super::unexpected;
 use crate::answer::Answer;
 use crate::error::ClientError;
 use crate::exec::{ExitOutcome, Signal};
-use crate::frame::{FrameKind, FrameReader, FrameWriter};
+use crate::frame::{FrameKind, FrameReader};
 use crate::id::SessionId;
 use crate::request::Input;
 use crate::terminal::TerminalSize;
@@ -47,10 +47,10 @@ pub struct TerminalEvents {
     reader: FrameReader<OwnedReadHalf>,
 }
 
-/// The way into a terminal.
+/// The way into a terminal. Dropping it does not end the watching.
 #[derive(Debug)]
 pub struct TerminalInput {
-    writer: FrameWriter<OwnedWriteHalf>,
+    writer: KeepOpen,
     offset: u64,
 }
 
@@ -72,7 +72,7 @@ impl TerminalStream {
                     reader: connection.reader,
                 },
                 input: TerminalInput {
-                    writer: connection.writer,
+                    writer: KeepOpen::new(connection.writer),
                     offset: 0,
                 },
             }),
@@ -137,6 +137,7 @@ impl TerminalInput {
     /// Types bytes.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         self.writer
+            .get()
             .data(FrameKind::Input, self.offset, bytes)
             .await?;
         self.offset += bytes.len() as u64;
@@ -145,11 +146,11 @@ impl TerminalInput {
 
     /// Tells the session that this viewer's window has another size; the newest size of any viewer counts.
     pub async fn resize(&mut self, size: TerminalSize) -> Result<(), ClientError> {
-        Ok(self.writer.control(&Input::Resize(size)).await?)
+        Ok(self.writer.get().control(&Input::Resize(size)).await?)
     }
 
     /// Sends a signal to the foreground process group.
     pub async fn signal(&mut self, signal: Signal) -> Result<(), ClientError> {
-        Ok(self.writer.control(&Input::Signal(signal)).await?)
+        Ok(self.writer.get().control(&Input::Signal(signal)).await?)
     }
 }

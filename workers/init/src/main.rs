@@ -1,0 +1,86 @@
+//! `nexus-init`: the one process inside every workspace.
+
+mod activity;
+mod clock;
+mod connection;
+mod context;
+mod dial;
+mod exec;
+mod files;
+mod journal;
+mod process;
+mod pty;
+mod serve;
+mod service;
+mod setup;
+mod shutdown;
+mod ssh;
+mod sync;
+mod transcript;
+mod user;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+const USAGE: &str = "\
+usage: nexus-init serve --state DIR --socket PATH
+       nexus-init sandbox --config FILE
+       nexus-init probe
+       nexus-init --version
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["serve", "--state", state, "--socket", socket] => run_serve(state, socket),
+        ["--version"] => say(&format!("nexus-init {}\n", workspace::INIT_VERSION)),
+        _ => {
+            eprint(USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint(&format!("nexus-init: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_serve(state: &str, socket: &str) -> anyhow::Result<()> {
+    log_to_standard_error();
+    let socket = PathBuf::from(socket);
+    let listener =
+        serve::bind(&socket).with_context(|| format!("listening at {}", socket.display()))?;
+    let options = serve::ServeOptions {
+        state: PathBuf::from(state),
+        listener,
+    };
+    serve::run(options, || Ok(()))
+}
+
+fn log_to_standard_error() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO)
+        .with_ansi(false);
+    // Only a second subscriber in one process is refused.
+    let _first = subscriber.try_init();
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("writing to standard output")
+}
+
+fn eprint(text: &str) {
+    use std::io::Write;
+    let _nobody_reads = std::io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,94 @@
+//! The pseudo-terminal itself: a pair of descriptors, one for the program, one for us.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use nexus_init_protocol::TerminalSize;
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use tokio::net::unix::pipe::{Receiver, Sender};
+
+use crate::user::Account;
+
+/// Our side of a pseudo-terminal.
+///
+/// To the event loop a terminal is like a pipe that goes both ways, so it is registered once for
+/// reading and once for writing.
+#[derive(Debug)]
+pub(crate) struct Device {
+    control: OwnedFd,
+    shown: Receiver,
+    typed: Sender,
+}
+
+impl Device {
+    /// Makes a pair: our side, and the program's side owned by its user.
+    pub(crate) fn open(size: TerminalSize, account: &Account) -> io::Result<(Self, OwnedFd)> {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let ours = openpt(flags)?;
+        unlockpt(&ours)?;
+        let name = ptsname(&ours, Vec::new())?;
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let theirs = rustix::fs::open(name.as_c_str(), flags, Mode::empty())?;
+        if rustix::process::geteuid().is_root() {
+            let user = rustix::fs::Uid::from_raw(account.uid);
+            rustix::fs::fchown(&theirs, Some(user), None)?;
+            rustix::fs::fchmod(&theirs, Mode::RUSR | Mode::WUSR | Mode::WGRP)?;
+        }
+        rustix::io::ioctl_fionbio(&ours, true)?;
+        let device = Self {
+            shown: Receiver::from_file_unchecked(ours.try_clone()?.into())?,
+            typed: Sender::from_file_unchecked(ours.try_clone()?.into())?,
+            control: ours,
+        };
+        device.resize(size)?;
+        Ok((device, theirs))
+    }
+
+    /// Tells the program the size of the window.
+    pub(crate) fn resize(&self, size: TerminalSize) -> io::Result<()> {
+        let window = Winsize {
+            ws_row: size.rows,
+            ws_col: size.columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        Ok(tcsetwinsize(&self.control, window)?)
+    }
+
+    /// Leader of the foreground process group.
+    pub(crate) fn foreground(&self) -> Option<u32> {
+        let group = rustix::termios::tcgetpgrp(&self.control).ok()?;
+        u32::try_from(group.as_raw_pid()).ok()
+    }
+
+    /// Reads what the program shows; 0 when nobody has its side open any more.
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.shown.readable().await?;
+            match self.shown.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // What the kernel says when the last descriptor of the other side is closed.
+                Err(error) if is_hangup(&error) => return Ok(0),
+                other => return other,
+            }
+        }
+    }
+
+    /// Types all of `bytes`.
+    pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.typed.writable().await?;
+            match self.typed.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => bytes = &bytes[written?..],
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_hangup(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}

@@ -1,0 +1,262 @@
+//! Terminal sessions: made once, watched by any number of viewers, found again by their id.
+
+pub(crate) mod device;
+mod scrollback;
+mod session;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nexus_init_protocol::frame::{DATA_CHUNK, FrameKind};
+use nexus_init_protocol::status::SessionState;
+use nexus_init_protocol::{
+    ActivitySource, Answer, Failure, FailureCode, Input, SessionId, Signal, TerminalSpec,
+};
+
+use self::device::Device;
+use self::session::{Session, Viewer};
+use crate::connection::{ConnectionError, Reader, Writer};
+use crate::context::{Context, Custom, Descriptors};
+use crate::process::{Standing, signal_group};
+use crate::sync::Lock;
+use crate::workspace::Workspace;
+
+/// Ended sessions kept for those who come back for the last lines.
+const ENDED_KEPT: usize = 8;
+/// Sessions at the same time; each may keep a scroll-back of 1 MiB.
+const MAX_SESSIONS: usize = 64;
+/// From HUP to KILL when a session is closed.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+/// Every session of this life of init.
+#[derive(Debug, Default)]
+pub(crate) struct TerminalTable {
+    sessions: Mutex<BTreeMap<SessionId, Arc<Session>>>,
+    next_id: AtomicU64,
+}
+
+impl TerminalTable {
+    /// Every session, living or ended.
+    pub(crate) fn states(&self) -> Vec<SessionState> {
+        self.sessions
+            .hold()
+            .values()
+            .map(|session| session.state())
+            .collect()
+    }
+
+    /// Leaders of the living sessions.
+    pub(crate) fn process_ids(&self) -> Vec<u32> {
+        let sessions = self.sessions.hold();
+        sessions
+            .values()
+            .filter_map(|session| session.living_process_id())
+            .collect()
+    }
+
+    fn find(&self, id: &SessionId) -> Option<Arc<Session>> {
+        self.sessions.hold().get(id).cloned()
+    }
+
+    fn new_id(&self) -> Result<SessionId, Failure> {
+        loop {
+            let number = self.next_id.fetch_add(1, Relaxed) + 1;
+            let id = SessionId::new(format!("t{number}"))
+                .map_err(|error| Failure::new(FailureCode::Internal, error.to_string()))?;
+            if self.find(&id).is_none() {
+                return Ok(id);
+            }
+        }
+    }
+
+    fn add(&self, session: Arc<Session>) {
+        let mut sessions = self.sessions.hold();
+        let mut ended: Vec<(u64, SessionId)> = sessions
+            .values()
+            .filter(|session| session.living_process_id().is_none() && !session.is_watched())
+            .map(|session| (session.state().started_ms, session.id().clone()))
+            .collect();
+        ended.sort();
+        let surplus = ended.len().saturating_sub(ENDED_KEPT);
+        for (_, id) in ended.into_iter().take(surplus) {
+            sessions.remove(&id);
+        }
+        sessions.insert(session.id().clone(), session);
+    }
+}
+
+/// Answers a `Terminal` request.
+pub(crate) async fn serve(
+    workspace: &Arc<Workspace>,
+    spec: TerminalSpec,
+    mut reader: Reader,
+    mut writer: Writer,
+) -> Result<(), ConnectionError> {
+    let (session, created) = match find_or_make(workspace, &spec) {
+        Ok(found) => found,
+        Err(failure) => return Ok(writer.control(&Answer::Failed(failure)).await?),
+    };
+    let viewer = session.view(spec.after);
+    let attached = Answer::TerminalAttached {
+        session: session.id().clone(),
+        created,
+        from: viewer.start(),
+        end: session.state().end_offset,
+    };
+    writer.control(&attached).await?;
+    tokio::select! {
+        shown = show(workspace, &session, &viewer, &mut writer) => shown,
+        gone = pump_input(workspace, &session, &mut reader) => gone,
+    }
+}
+
+fn find_or_make(
+    workspace: &Workspace,
+    spec: &TerminalSpec,
+) -> Result<(Arc<Session>, bool), Failure> {
+    let found = spec
+        .session
+        .as_ref()
+        .and_then(|id| workspace.terminals.find(id));
+    match (found, &spec.session) {
+        (Some(session), _) => {
+            let _ended_already = session.resize(spec.size);
+            Ok((session, false))
+        }
+        (None, Some(id)) if spec.attach_only => {
+            let message = format!("there is no terminal session {id}");
+            Err(Failure::new(FailureCode::NotFound, message))
+        }
+        (None, None) if spec.attach_only => {
+            let message = "attaching needs the id of a terminal session";
+            Err(Failure::new(FailureCode::Invalid, message))
+        }
+        (None, _) => Ok((make(workspace, spec)?, true)),
+    }
+}
+
+fn make(workspace: &Workspace, spec: &TerminalSpec) -> Result<Arc<Session>, Failure> {
+    if workspace.terminals.process_ids().len() >= MAX_SESSIONS {
+        let message = format!("there are {MAX_SESSIONS} terminal sessions already; close one");
+        return Err(Failure::new(FailureCode::TooLarge, message));
+    }
+    let id = match &spec.session {
+        Some(id) => id.clone(),
+        None => workspace.terminals.new_id()?,
+    };
+    let context = workspace.context();
+    let account = context.account_of(spec.user.as_deref())?;
+    let argv = match spec.argv.is_empty() {
+        true => vec![account.shell.display().to_string(), "-l".to_owned()],
+        false => spec.argv.clone(),
+    };
+    let internal = |error: std::io::Error| {
+        Failure::new(FailureCode::Internal, format!("making a terminal: {error}"))
+    };
+    let (device, theirs) = Device::open(spec.size, &account).map_err(internal)?;
+    let command = terminal_command(&context, spec, argv.clone(), theirs)?;
+    let exit = workspace.reaper.spawn(command).map_err(|error| {
+        let outcome = error.to_outcome();
+        Failure::new(
+            FailureCode::Invalid,
+            format!("the terminal's command: {outcome}"),
+        )
+    })?;
+    let session = Session::start(id, argv, spec.size, device, exit);
+    workspace.terminals.add(session.clone());
+    workspace.note_activity(ActivitySource::Terminal, 1);
+    Ok(session)
+}
+
+fn terminal_command(
+    context: &Context,
+    spec: &TerminalSpec,
+    argv: Vec<String>,
+    theirs: std::os::fd::OwnedFd,
+) -> Result<crate::process::Command, Failure> {
+    let internal = |error: std::io::Error| {
+        Failure::new(FailureCode::Internal, format!("making a terminal: {error}"))
+    };
+    let descriptors = Descriptors {
+        stdin: Some(theirs.try_clone().map_err(internal)?),
+        stdout: Some(theirs.try_clone().map_err(internal)?),
+        stderr: Some(theirs),
+    };
+    let mut env = BTreeMap::from([("TERM".to_owned(), "xterm-256color".to_owned())]);
+    env.extend(spec.env.clone());
+    let custom = Custom {
+        env,
+        directory: spec.directory.clone(),
+        user: spec.user.clone(),
+    };
+    context.command(argv, &custom, descriptors, Standing::TerminalSession)
+}
+
+async fn show(
+    workspace: &Workspace,
+    session: &Session,
+    viewer: &Viewer,
+    writer: &mut Writer,
+) -> Result<(), ConnectionError> {
+    let mut progress = session.watch();
+    let mut at = viewer.start();
+    let mut piece = Vec::new();
+    loop {
+        let now = progress.borrow_and_update().clone();
+        while at < now.end {
+            let first = viewer.copy(at, DATA_CHUNK, &mut piece);
+            writer.data(FrameKind::Output, first, &piece).await?;
+            at = first + piece.len() as u64;
+            viewer.took_until(at);
+            workspace.note_activity(ActivitySource::Terminal, piece.len() as u64);
+        }
+        if let Some(outcome) = now.outcome {
+            return Ok(writer.control(&Answer::TerminalEnded { outcome }).await?);
+        }
+        if progress.changed().await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+async fn pump_input(
+    workspace: &Workspace,
+    session: &Session,
+    reader: &mut Reader,
+) -> Result<(), ConnectionError> {
+    while let Some(frame) = reader.next().await? {
+        if frame.kind != FrameKind::Control {
+            let (_, bytes) = frame.into_data()?;
+            workspace.note_activity(ActivitySource::Terminal, bytes.len() as u64);
+            session.write(&bytes).await?;
+            continue;
+        }
+        match serde_json::from_slice(&frame.payload)? {
+            Input::Resize(size) => session.resize(size)?,
+            Input::Signal(signal) => session.signal(signal),
+            Input::EndOfInput => {}
+        }
+    }
+    Ok(())
+}
+
+/// Answers a `CloseTerminal` request.
+pub(crate) fn close(workspace: &Arc<Workspace>, id: &SessionId) -> Result<Answer, Failure> {
+    let Some(session) = workspace.terminals.find(id) else {
+        let message = format!("there is no terminal session {id}");
+        return Err(Failure::new(FailureCode::NotFound, message));
+    };
+    if let Some(process_id) = session.living_process_id() {
+        signal_group(process_id, Signal::Hup);
+        tokio::spawn(async move {
+            let mut progress = session.watch();
+            let ended = progress.wait_for(|progress| progress.outcome.is_some());
+            if tokio::time::timeout(CLOSE_GRACE, ended).await.is_err() {
+                signal_group(process_id, Signal::Kill);
+            }
+        });
+    }
+    Ok(Answer::Done)
+}

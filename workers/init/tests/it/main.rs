@@ -1,0 +1,12 @@
+//! The real binary, started as an ordinary process in a directory of its own, driven through the
+//! protocol client.
+
+mod dial;
+mod exec;
+mod files;
+mod harness;
+mod lifecycle;
+mod reports;
+mod services;
+mod setup;
+mod terminal;
