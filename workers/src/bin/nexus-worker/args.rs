@@ -1,0 +1,74 @@
+//! What the worker is told on its command line. Nothing secret: credentials are named by file.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Takes commands for one provider and brings machines about.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) worker: WorkerArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Says what works here and what is missing, and ends
+    Doctor,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct WorkerArgs {
+    /// What makes the machines
+    #[arg(long, value_enum, global = true, default_value = "docker")]
+    pub(crate) provider: ProviderArg,
+    /// Where Nexus keeps its things [default: ~/.nexus]
+    #[arg(long, env = "NEXUS_HOME", global = true, value_name = "FOLDER")]
+    pub(crate) home: Option<PathBuf>,
+    /// The NATS server
+    #[arg(long, env = "NEXUS_NATS_URL", global = true, value_name = "URL")]
+    pub(crate) nats_url: Option<String>,
+    /// The file with the nkey seed to connect with
+    #[arg(long, env = "NEXUS_NATS_CREDS", global = true, value_name = "FILE")]
+    pub(crate) nats_creds: Option<PathBuf>,
+    /// Operations worked on at once
+    #[arg(long, global = true, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) slots: u16,
+    /// The address workspaces' ports are listened on
+    #[arg(long, global = true, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS")]
+    pub(crate) bind: IpAddr,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProviderArg {
+    /// Containers of a Docker engine
+    Docker,
+    /// Sandboxes of this machine's own kernel
+    Process,
+}
+
+impl ProviderArg {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Process => "process",
+        }
+    }
+}
+
+impl WorkerArgs {
+    /// The worker's own folder.
+    pub(crate) fn folder(&self) -> anyhow::Result<PathBuf> {
+        let home = match (&self.home, std::env::var_os("HOME")) {
+            (Some(home), _) => home.clone(),
+            (None, Some(home)) => PathBuf::from(home).join(".nexus"),
+            (None, None) => anyhow::bail!("neither --home nor HOME is set"),
+        };
+        let home = std::path::absolute(home)?;
+        Ok(home.join("workers").join(self.provider.as_str()))
+    }
+}

@@ -1,0 +1,4 @@
+//! The real providers, a folder each.
+
+pub mod docker;
+pub mod process;

@@ -1,0 +1,135 @@
+//! Finding again what runs already: after a restart of the worker, and every so often.
+//!
+//! The engine says which machines are ours, the log says what they are meant to be. A machine the
+//! log does not know, or knows as deleted, is named where a person sees it and left alone.
+
+use nexus_events::id::{OperationId, WorkspaceId};
+use nexus_events::workspace::{Command, Phase, Workspace};
+use nexus_nats::Snapshot;
+
+use super::Runtime;
+use super::recorder::{Origin, Recorder};
+use super::watch::exit_of;
+use crate::provider::{OwnedMachine, Provider, Result};
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Workspaces that run and are watched from now on.
+    pub adopted: Vec<WorkspaceId>,
+    /// Workspaces whose machine ended while nobody watched.
+    pub ended: Vec<WorkspaceId>,
+    /// Machines of ours that no fact in the log wants.
+    pub orphans: Vec<OwnedMachine>,
+}
+
+/// What the log says about a machine.
+enum Standing {
+    Watch,
+    Ended,
+    Orphan,
+    /// An operation will see to it, or it stands as it should.
+    LeaveIt,
+}
+
+impl<P: Provider> Runtime<P> {
+    /// Compares every machine of ours with the log and takes up watching those that run.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn adopt(&self) -> Result<Found> {
+        let mut found = Found::default();
+        for machine in self.shared.provider.list_owned().await? {
+            if !self.shared.turns.is_held(machine.workspace) {
+                self.adopt_one(machine, &mut found).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn adopt_one(&self, machine: OwnedMachine, found: &mut Found) -> Result<()> {
+        let workspace = machine.workspace;
+        let snapshot = match self.shared.workspaces.load(&workspace).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                tracing::error!(%error, %workspace, "what is meant to be cannot be read");
+                return Ok(());
+            }
+        };
+        match self.standing(&machine, &snapshot.state) {
+            Standing::Watch => {
+                self.open_ssh(workspace, &snapshot.state).await;
+                let epoch = snapshot.state.epoch;
+                self.watch(workspace, epoch, self.recorder(workspace, snapshot));
+                found.adopted.push(workspace);
+            }
+            Standing::Ended => {
+                self.tell_end(workspace, snapshot).await?;
+                found.ended.push(workspace);
+            }
+            Standing::Orphan => {
+                let handle = &machine.handle;
+                tracing::warn!(%workspace, handle, "a machine nobody asked for; it is left alone");
+                found.orphans.push(machine);
+            }
+            Standing::LeaveIt => {}
+        }
+        Ok(())
+    }
+
+    fn standing(&self, machine: &OwnedMachine, state: &Workspace) -> Standing {
+        match state.phase {
+            Phase::Absent | Phase::Deleted => Standing::Orphan,
+            _ if state.node.is_some_and(|node| node != self.shared.node) => Standing::LeaveIt,
+            Phase::Running if machine.running => Standing::Watch,
+            Phase::Running => Standing::Ended,
+            Phase::Requested
+            | Phase::Provisioning
+            | Phase::Starting
+            | Phase::Stopping
+            | Phase::Stopped
+            | Phase::Deleting
+            | Phase::Failed => Standing::LeaveIt,
+        }
+    }
+
+    async fn open_ssh(&self, workspace: WorkspaceId, state: &Workspace) {
+        let Some(port) = state
+            .definition
+            .as_ref()
+            .and_then(|definition| definition.ssh_port)
+        else {
+            return;
+        };
+        let socket = self.shared.provider.init_socket(workspace);
+        if let Err(error) = self.shared.ports.open_ssh(workspace, socket, port).await {
+            tracing::error!(%error, %workspace, port, "SSH cannot be listened for");
+        }
+    }
+
+    async fn tell_end(&self, workspace: WorkspaceId, snapshot: Snapshot<Workspace>) -> Result<()> {
+        let observed = self.shared.provider.observe(workspace).await?;
+        let Some(exit) = exit_of(observed.state) else {
+            return Ok(());
+        };
+        let epoch = snapshot.state.epoch;
+        let mut recorder = self.recorder(workspace, snapshot);
+        if let Err(error) = recorder
+            .record(None, Command::ReportExit { epoch, exit })
+            .await
+        {
+            tracing::error!(%error, %workspace, "the machine's end could not be told");
+        }
+        Ok(())
+    }
+
+    fn recorder(&self, workspace: WorkspaceId, snapshot: Snapshot<Workspace>) -> Recorder {
+        let origin = Origin::unasked(self.shared.node);
+        Recorder::new(self.shared.workspaces.clone(), workspace, origin, snapshot)
+    }
+
+    /// Operations worked on now.
+    pub fn running(&self) -> Vec<OperationId> {
+        self.shared.turns.running()
+    }
+}

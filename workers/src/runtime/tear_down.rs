@@ -1,0 +1,41 @@
+//! Stop and delete: the machine goes down, or goes.
+
+use jiff::Timestamp;
+use nexus_events::workspace::{Report, Step};
+
+use super::halt::Halt;
+use super::perform::Job;
+use crate::provider::Provider;
+
+/// Brings the machine down; its files stay.
+pub(super) async fn stop<P: Provider>(job: Job<'_, P>) -> Result<Report, Halt> {
+    let (workspace, shared) = (job.command.workspace, job.shared);
+    let grace = shared.options.stop_grace;
+    // First, so that nobody new comes in while it goes down.
+    shared.ports.close(workspace);
+    job.step(
+        Step::Stop,
+        || shared.provider.stop(workspace, grace),
+        |()| None,
+    )
+    .await?;
+    Ok(Report::Stopped {
+        at: Timestamp::now(),
+    })
+}
+
+/// Removes machine, files and everything this worker keeps of the workspace.
+pub(super) async fn delete<P: Provider>(job: Job<'_, P>) -> Result<Report, Halt> {
+    let (workspace, shared) = (job.command.workspace, job.shared);
+    shared.ports.close(workspace);
+    job.step(
+        Step::Delete,
+        || shared.provider.delete(workspace),
+        |()| None,
+    )
+    .await?;
+    shared.positions.forget(workspace);
+    Ok(Report::Deleted {
+        at: Timestamp::now(),
+    })
+}

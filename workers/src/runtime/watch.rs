@@ -1,0 +1,202 @@
+//! A workspace that is up: its services' health, its activity, and the end nobody asked for.
+//!
+//! The watch reads init's reports over a connection that breaks when the machine ends, so an
+//! unasked end is noticed at once and alike for every provider. It tells only what the log does
+//! not know: the decider drops what is recorded already.
+
+use std::time::Duration;
+
+use nexus_events::id::WorkspaceId;
+use nexus_events::work::OutputChunk;
+use nexus_events::workspace::{Command, Definition, MachineExit};
+use nexus_init_protocol::{Client, ClientError, report};
+
+use super::follow::{Heard, hear, service_now, timestamp};
+use super::recorder::{Origin, RecordError, Recorder};
+use super::{Runtime, Shared};
+use crate::provider::{MachineState, Provider};
+
+/// How long init may be silent before the machine is looked at.
+const INIT_LIMIT: Duration = Duration::from_secs(2);
+/// Between two looks at a machine whose init does not answer, or an engine that does not.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// One workspace being watched.
+struct Watch<P> {
+    runtime: Runtime<P>,
+    workspace: WorkspaceId,
+    epoch: u64,
+    definition: Definition,
+    handle: String,
+    recorder: Recorder,
+    after: u64,
+}
+
+impl<P: Provider> Runtime<P> {
+    /// Watches a workspace that is up, until it is not or somebody works on it.
+    pub(super) fn watch(&self, workspace: WorkspaceId, epoch: u64, recorder: Recorder) {
+        let Some(definition) = recorder.state().definition.clone() else {
+            return;
+        };
+        let machine = recorder.state().machine.as_ref();
+        let handle = machine
+            .map(|machine| machine.handle.clone())
+            .unwrap_or_default();
+        let after = self.shared.positions.read(workspace, &handle);
+        let recorder = recorder.with_origin(Origin::unasked(self.shared.node));
+        let runtime = self.clone();
+        let watch = Watch {
+            runtime,
+            workspace,
+            epoch,
+            definition,
+            handle,
+            recorder,
+            after,
+        };
+        let task = tokio::spawn(watch.run());
+        self.shared.turns.watch(workspace, task);
+    }
+}
+
+impl<P: Provider> Watch<P> {
+    async fn run(mut self) {
+        loop {
+            if let Err(error) = self.follow().await {
+                tracing::debug!(%error, workspace = %self.workspace, "init is out of reach");
+            }
+            if let Some(exit) = self.look().await {
+                self.tell_exit(exit).await;
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn shared(&self) -> &Shared<P> {
+        &self.runtime.shared
+    }
+
+    /// Hears reports until the connection ends.
+    async fn follow(&mut self) -> Result<(), ClientError> {
+        let socket = self.shared().provider.init_socket(self.workspace);
+        let client = Client::connect_within(&socket, INIT_LIMIT).await?;
+        let caught_up = self.compare(&client).await?;
+        let mut reports = client.reports(self.after).await?;
+        while let Some(report) = reports.next().await? {
+            let is_history = report.number <= caught_up;
+            self.take(report, is_history).await;
+        }
+        Ok(())
+    }
+
+    /// Tells how the services stand now. Reports up to the number returned are history then: only
+    /// their output is still of use.
+    async fn compare(&mut self, client: &Client) -> Result<u64, ClientError> {
+        let status = client.status().await?;
+        // A machine made anew counts its reports from 1.
+        if self.after == 0 || self.after > status.last_report {
+            self.after = status.last_report;
+        }
+        for service in status.services.iter().filter_map(service_now) {
+            self.tell_service(service).await;
+        }
+        Ok(status.last_report)
+    }
+
+    async fn take(&mut self, report: report::Report, is_history: bool) {
+        let (number, at_ms) = (report.number, report.at_ms);
+        let operation = report.operation.parse();
+        let heard = hear(report.event, &self.definition.name);
+        let is_output = matches!(heard, Heard::Output { .. });
+        match heard {
+            Heard::Output { step, stream, text } => {
+                if let Ok(operation) = operation {
+                    let (workspace, at) = (self.workspace, timestamp(at_ms));
+                    let chunk = OutputChunk {
+                        at,
+                        workspace,
+                        operation,
+                        step,
+                        stream,
+                        text,
+                    };
+                    self.shared().output.write(chunk).await;
+                }
+            }
+            Heard::Service(service) if !is_history => self.tell_service(service).await,
+            Heard::Activity { source, at } if !is_history => {
+                self.tell(Command::ObserveActivity { source, at }).await;
+            }
+            Heard::Service(_)
+            | Heard::Activity { .. }
+            | Heard::Step(_)
+            | Heard::HostKey { .. }
+            | Heard::Cloned { .. }
+            | Heard::Finished(_)
+            | Heard::Nothing => {}
+        }
+        self.after = number;
+        self.shared()
+            .positions
+            .note(self.workspace, &self.handle, number, is_output);
+    }
+
+    async fn tell_service(&mut self, heard: super::follow::ServiceHeard) {
+        let known = self.recorder.state().services.get(&heard.name).cloned();
+        let (workspace, epoch) = (self.workspace, self.epoch);
+        let command = self
+            .shared()
+            .service_command(workspace, epoch, heard, known.as_ref())
+            .await;
+        self.tell(command).await;
+    }
+
+    /// How the machine ended, if it did.
+    async fn look(&self) -> Option<MachineExit> {
+        let observed = match self.shared().provider.observe(self.workspace).await {
+            Ok(observed) => observed,
+            Err(error) => {
+                // An engine that does not answer says nothing about the machine.
+                tracing::warn!(%error, workspace = %self.workspace, "the machine cannot be seen");
+                return None;
+            }
+        };
+        exit_of(observed.state)
+    }
+
+    async fn tell_exit(&mut self, exit: MachineExit) {
+        tracing::warn!(workspace = %self.workspace, cause = exit.cause, "the machine ended unasked");
+        self.shared().ports.close(self.workspace);
+        let epoch = self.epoch;
+        self.tell(Command::ReportExit { epoch, exit }).await;
+    }
+
+    async fn tell(&mut self, command: Command) {
+        match self.recorder.record(None, command).await {
+            Ok(_) => {}
+            Err(RecordError::Rejected(reason)) => {
+                tracing::debug!(%reason, workspace = %self.workspace, "not told");
+            }
+            Err(error) => tracing::error!(%error, workspace = %self.workspace, "not told"),
+        }
+    }
+}
+
+/// The end a machine's state speaks of; `None` while it runs.
+pub(super) fn exit_of(state: MachineState) -> Option<MachineExit> {
+    let unseen = |cause: &str| {
+        Some(MachineExit {
+            code: None,
+            out_of_memory: false,
+            cause: cause.to_owned(),
+        })
+    };
+    match state {
+        MachineState::Running => None,
+        MachineState::Stopped(exit) => Some(exit),
+        MachineState::Absent => unseen("the machine was removed by somebody else"),
+        MachineState::Created => unseen("the machine was replaced by somebody else"),
+        MachineState::Broken { cause } => unseen(&cause),
+    }
+}
