@@ -134,7 +134,10 @@ impl Bus {
 
     /// How the connection stands, and when that changes.
     pub fn connection(&self) -> watch::Receiver<Connection> {
-        self.connection.clone()
+        let mut connection = self.connection.clone();
+        // A clone would report everything since the first connection as news.
+        connection.mark_unchanged();
+        connection
     }
 
     /// Whether the connection is up now.

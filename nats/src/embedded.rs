@@ -30,7 +30,7 @@ use crate::connect::{Bus, ConnectError, Options, Role};
 pub use binary::find as find_binary;
 use store::StoreLock;
 pub use supervisor::ChildState;
-use supervisor::Supervisor;
+use supervisor::{Program, Supervisor};
 
 /// When an acknowledged message is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -172,7 +172,7 @@ impl Embedded {
     /// See [`EmbeddedError`].
     pub async fn start(options: EmbeddedOptions) -> Result<Self, EmbeddedError> {
         let patience = options.patience;
-        let log = options.folder.join("nats-server.log");
+        let log = config::log_file(&options.folder);
         // Looking for files, a version and a free port takes a moment, so not on the runtime.
         let embedded = tokio::task::spawn_blocking(move || Self::prepare(options))
             .await
@@ -189,12 +189,18 @@ impl Embedded {
         let binary = binary::find(options.binary.as_deref())?;
         binary::refuse_old(&binary)?;
         store::private_folder(&options.folder)?;
-        let lock = StoreLock::take(&options.folder)?;
+        let lock = StoreLock::take(&options.folder, options.patience)?;
         let keys = options.folder.join("keys");
         let users = credentials::load_or_make(&keys)?;
         let port = store::port(&options.folder)?;
         let config = config::write(&options.folder, port, options.durability, &users)?;
-        let supervisor = Supervisor::start(binary, config, lock.handle())?;
+        let log = config::log_file(&options.folder);
+        let supervisor = Supervisor::start(Program {
+            binary,
+            config,
+            log,
+            lock: lock.handle(),
+        })?;
         Ok(Self {
             url: format!("nats://127.0.0.1:{port}"),
             keys,

@@ -55,7 +55,9 @@ pub struct Execs {
 impl Execs {
     /// Over `bus`.
     pub fn on(bus: &Bus) -> Self {
-        Self { client: bus.client.clone() }
+        Self {
+            client: bus.client.clone(),
+        }
     }
 
     /// Asks `node` to run `request`.
@@ -67,19 +69,25 @@ impl Execs {
         node: NodeId,
         request: &ExecRequest,
     ) -> Result<ExecReplies, ExecCallError> {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| ExecCallError::Bus {
-            node,
-            source,
-        };
+        let failed =
+            |source: Box<dyn std::error::Error + Send + Sync>| ExecCallError::Bus { node, source };
         let inbox = self.client.new_inbox();
-        let frames =
-            self.client.subscribe(inbox.clone()).await.map_err(|error| failed(error.into()))?;
+        let frames = self
+            .client
+            .subscribe(inbox.clone())
+            .await
+            .map_err(|error| failed(error.into()))?;
         let payload = serde_json::to_vec(request).map_err(|error| failed(error.into()))?;
         self.client
             .publish_with_reply(subject(node), inbox, payload.into())
             .await
             .map_err(|error| failed(error.into()))?;
-        Ok(ExecReplies { node, client: self.client.clone(), frames, ended: false })
+        Ok(ExecReplies {
+            node,
+            client: self.client.clone(),
+            frames,
+            ended: false,
+        })
     }
 
     /// The commands asked of `node`.
@@ -91,8 +99,14 @@ impl Execs {
             .client
             .subscribe(subject(node))
             .await
-            .map_err(|error| ExecCallError::Bus { node, source: error.into() })?;
-        Ok(ExecRequests { client: self.client.clone(), requests })
+            .map_err(|error| ExecCallError::Bus {
+                node,
+                source: error.into(),
+            })?;
+        Ok(ExecRequests {
+            client: self.client.clone(),
+            requests,
+        })
     }
 }
 
@@ -117,7 +131,11 @@ impl ExecReplies {
     pub async fn next(&mut self) -> Result<Option<ExecFrame>, ExecCallError> {
         let node = self.node;
         while !self.ended {
-            let message = self.frames.next().await.ok_or(ExecCallError::Silent { node })?;
+            let message = self
+                .frames
+                .next()
+                .await
+                .ok_or(ExecCallError::Silent { node })?;
             if message.status == Some(StatusCode::NO_RESPONDERS) {
                 return Err(ExecCallError::Absent { node });
             }
@@ -157,7 +175,12 @@ impl ExecRequests {
             match serde_json::from_slice(&message.payload) {
                 Ok(request) => {
                     let client = self.client.clone();
-                    return Some(ExecCall { request, client, reply, ahead: 0 });
+                    return Some(ExecCall {
+                        request,
+                        client,
+                        reply,
+                        ahead: 0,
+                    });
                 }
                 Err(error) => tracing::warn!(%error, "a request for a command could not be read"),
             }
@@ -189,7 +212,11 @@ impl ExecCall {
         let payload = serde_json::to_vec(frame).map_err(|_| ReaderGone)?.into();
         self.ahead += 1;
         if self.ahead < WINDOW && !frame.is_last() {
-            return self.client.publish(self.reply.clone(), payload).await.map_err(|_| ReaderGone);
+            return self
+                .client
+                .publish(self.reply.clone(), payload)
+                .await
+                .map_err(|_| ReaderGone);
         }
         self.ahead = 0;
         let sign = self.client.request(self.reply.clone(), payload);

@@ -35,6 +35,9 @@ const SILENCE: Duration = Duration::from_secs(12);
 /// After how long without a reader the server forgets the consumer.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 
+/// How soon a feed that closed may be opened again: a server that closes each one is not flooded.
+const AT_MOST_EVERY: Duration = Duration::from_millis(50);
+
 /// Where a feed begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Start {
@@ -62,14 +65,18 @@ pub(crate) struct Feed {
     stream: &'static str,
     filter: String,
     open: Option<Open>,
+    opened: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Open {
+    client: async_nats::Client,
     subscriber: Subscriber,
     connection: watch::Receiver<Connection>,
     inbox: String,
     request: String,
+    /// Where to say that the consumer is not needed any more.
+    forget: String,
     /// Requested and not yet delivered or refused.
     outstanding: u64,
     /// The consumer's own count, to tell loss on the way from loss in the stream.
@@ -92,6 +99,7 @@ impl Feed {
             stream,
             filter,
             open: None,
+            opened: None,
         }
     }
 
@@ -102,6 +110,10 @@ impl Feed {
     /// Makes the consumer.
     pub(crate) async fn open(&mut self, start: Start) -> Result<(), CallError> {
         self.open = None;
+        if let Some(opened) = self.opened {
+            tokio::time::sleep_until(opened + AT_MOST_EVERY).await;
+        }
+        self.opened = Some(Instant::now());
         let connection = self.bus.connection();
         let inbox = self.bus.client.new_inbox();
         let subscriber = self
@@ -116,10 +128,12 @@ impl Feed {
         let created = self.create_consumer(start).await?;
         let now = Instant::now();
         self.open = Some(Open {
+            client: self.bus.client.clone(),
             subscriber,
             connection,
             inbox,
             request: format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.stream, created.name),
+            forget: format!("$JS.API.CONSUMER.DELETE.{}.{}", self.stream, created.name),
             outstanding: 0,
             delivered: 0,
             empty: created.num_pending == 0,
@@ -160,7 +174,7 @@ impl Feed {
         let Some(open) = &mut self.open else {
             return Fed::Closed;
         };
-        let fed = open.next(&self.bus).await;
+        let fed = open.next().await;
         if matches!(fed, Fed::Closed) {
             self.open = None;
         }
@@ -169,13 +183,13 @@ impl Feed {
 }
 
 impl Open {
-    async fn next(&mut self, bus: &Bus) -> Fed {
+    async fn next(&mut self) -> Fed {
         self.forgive_the_reader();
         loop {
             if std::mem::take(&mut self.empty) {
                 return Fed::CaughtUp;
             }
-            if self.connection.has_changed().unwrap_or(true) || !self.keep_asking(bus).await {
+            if self.connection.has_changed().unwrap_or(true) || !self.keep_asking().await {
                 return Fed::Closed;
             }
             let message = tokio::select! {
@@ -225,14 +239,14 @@ impl Open {
     }
 
     /// Keeps up to two requests open; `false` when the connection is closed for good.
-    async fn keep_asking(&mut self, bus: &Bus) -> bool {
+    async fn keep_asking(&mut self) -> bool {
         while self.outstanding <= BATCH {
             let body = format!(
                 r#"{{"batch":{BATCH},"max_bytes":{BATCH_BYTES},"expires":{},"idle_heartbeat":{}}}"#,
                 EXPIRES.as_nanos(),
                 HEARTBEAT.as_nanos()
             );
-            let sent = bus
+            let sent = self
                 .client
                 .publish_with_reply(self.request.clone(), self.inbox.clone(), body.into())
                 .await;
@@ -242,5 +256,19 @@ impl Open {
             self.outstanding += BATCH;
         }
         true
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let (client, forget) = (self.client.clone(), std::mem::take(&mut self.forget));
+        // Without a runtime, or a connection, the server forgets the consumer by itself.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = client.publish(forget, Default::default()).await {
+                    tracing::debug!(%error, "a reader of a stream is forgotten later");
+                }
+            });
+        }
     }
 }

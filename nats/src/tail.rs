@@ -133,6 +133,8 @@ pub struct Tail {
     /// Whether nothing was stored after the last one taken.
     drained: bool,
     caught_up: bool,
+    /// The sequence found where another was expected; no step is taken beyond it.
+    gap: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -160,6 +162,7 @@ impl Tail {
             held,
             drained: false,
             caught_up: false,
+            gap: None,
         }
     }
 
@@ -236,13 +239,23 @@ impl Tail {
 
     /// Takes one step, checked.
     async fn step(&mut self) -> Result<Next, TailError> {
+        let expected = self.position + 1;
+        if let Some(found) = self.gap {
+            return Err(TailError::Gap { expected, found });
+        }
         let next = match &mut self.source {
             Source::Stream(tail) => tail.next(self.position).await?,
             Source::Memory(tail) => tail.next(self.position, &self.filter).await,
         };
         match &next {
+            Next::Event(event, _) if !self.follows(event.sequence) => {
+                self.gap = Some(event.sequence);
+                return Err(TailError::Gap {
+                    expected,
+                    found: event.sequence,
+                });
+            }
             Next::Event(event, pending) => {
-                self.check(event.sequence)?;
                 self.position = event.sequence;
                 self.drained = *pending == 0;
                 self.caught_up |= self.drained;
@@ -255,16 +268,12 @@ impl Tail {
         Ok(next)
     }
 
-    fn check(&self, found: u64) -> Result<(), TailError> {
+    /// Whether an event may come next: only a filter skips others.
+    fn follows(&self, found: u64) -> bool {
         let expected = self.position + 1;
-        let fine = match self.filter {
+        match self.filter {
             Filter::All => found == expected,
             Filter::Kind(_) | Filter::Aggregate(_) => found >= expected,
-        };
-        if fine {
-            Ok(())
-        } else {
-            Err(TailError::Gap { expected, found })
         }
     }
 }

@@ -6,7 +6,7 @@
 //! | `NEXUS_COMMANDS` | the open command of each workspace | until done |
 //! | `NEXUS_LOGS` | what steps said | 7 days, 1 GiB |
 //! | `NEXUS_PARKED` | what nobody could work on | 30 days, 256 MiB |
-//! | KV `nexus_nodes` | the last heartbeat of each node | 60 s, in memory |
+//! | KV `nexus_nodes` | the last heartbeat of each node | 60 s |
 //! | KV `nexus_user_keys` | the key each user's personal data is sealed with | until forgotten |
 //!
 //! [`ensure`] makes what is missing and updates what can be updated without touching a message.

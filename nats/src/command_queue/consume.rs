@@ -25,16 +25,14 @@ use crate::topology::COMMANDS;
 
 /// How often a command is delivered before it is parked.
 pub(super) const DELIVERIES: u64 = 5;
-/// How long a worker may be silent about the first, second … delivery before the next.
-const PATIENCE: [Duration; 4] = [
-    Duration::from_secs(10),
-    Duration::from_secs(10),
-    Duration::from_secs(20),
-    Duration::from_secs(40),
-];
+/// How long a worker may be silent about a delivery before the next one. Always the same: with a
+/// list of growing patience (`backoff`) the server would also stretch the delay a worker asks for.
+const PATIENCE: Duration = Duration::from_secs(10);
 const EXPIRES: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(12);
+/// Before the consumer is looked up again: a server that ends each request is not flooded.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A durable consumer of one route.
 #[derive(Debug)]
@@ -105,7 +103,10 @@ impl CommandConsumer {
                     }
                 }
                 Heard::Nothing => {}
-                Heard::Gone => self.open = None,
+                Heard::Gone => {
+                    self.open = None;
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }
@@ -147,7 +148,6 @@ impl CommandConsumer {
     }
 
     async fn make(&self) -> Result<(), CallError> {
-        let nanoseconds = PATIENCE.map(|patience| patience.as_nanos() as u64);
         let body = json!({
             "stream_name": COMMANDS,
             "action": "",
@@ -157,8 +157,7 @@ impl CommandConsumer {
                 "deliver_policy": "all",
                 "ack_policy": "explicit",
                 "replay_policy": "instant",
-                "ack_wait": nanoseconds[0],
-                "backoff": nanoseconds,
+                "ack_wait": PATIENCE.as_nanos() as u64,
                 "max_deliver": DELIVERIES,
                 "max_ack_pending": 10_000,
                 "filter_subject": self.filter,

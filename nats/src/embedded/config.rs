@@ -8,6 +8,11 @@ use super::credentials::User;
 use super::store::{private_folder, write_private};
 use super::{Durability, EmbeddedError, permissions};
 
+/// Where the server says what it does.
+pub(super) fn log_file(folder: &Path) -> PathBuf {
+    folder.join("nats-server.log")
+}
+
 /// Writes the configuration and gives its path.
 pub(super) fn write(
     folder: &Path,
@@ -36,16 +41,16 @@ fn config(folder: &Path, store: &Path, port: u16, durability: Durability, users:
     json!({
         "server_name": "nexus-embedded",
         "listen": format!("127.0.0.1:{port}"),
-        "max_payload": "1MB",
+        "max_payload": 1 << 20,
         "max_connections": 1024,
         "write_deadline": "10s",
-        "log_file": folder.join("nats-server.log"),
-        "logfile_size_limit": "8MB",
+        "log_file": log_file(folder),
+        "logfile_size_limit": 8 << 20,
         "logfile_max_num": 3,
         "jetstream": {
             "store_dir": store,
             "sync_interval": sync,
-            "max_memory_store": "64MB",
+            "max_memory_store": 64 << 20,
         },
         "accounts": {
             "NEXUS": { "jetstream": "enabled", "users": users },

@@ -33,7 +33,14 @@ fn hears(role: Role) -> Vec<String> {
 
 /// Everything of ours, except what destroys: no code path may delete or purge a stream.
 fn control_plane() -> (Vec<String>, Vec<String>) {
-    let allow = ["nexus.>", "$KV.>", "$JS.API.>", "$JS.ACK.>", "_INBOX_worker.>"].map(String::from);
+    let allow = [
+        "nexus.>",
+        "$KV.>",
+        "$JS.API.>",
+        "$JS.ACK.>",
+        "_INBOX_worker.>",
+    ]
+    .map(String::from);
     let deny = [
         "$JS.API.STREAM.DELETE.>",
         "$JS.API.STREAM.PURGE.>",

@@ -1,6 +1,7 @@
 //! The folder of the embedded server: private, locked, with a port of its own.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -11,9 +12,6 @@ use std::time::{Duration, Instant};
 
 use super::{EmbeddedError, file};
 
-/// How long a server left behind by a killed parent may take to end.
-const LAST_BREATH: Duration = Duration::from_secs(10);
-
 /// The right to run a server on a folder; held until dropped, and by the child for its life.
 #[derive(Debug)]
 pub(super) struct StoreLock {
@@ -21,11 +19,11 @@ pub(super) struct StoreLock {
 }
 
 impl StoreLock {
-    /// Takes the lock, waiting a moment for the server of a parent that was killed.
-    pub(super) fn take(folder: &Path) -> Result<Self, EmbeddedError> {
+    /// Takes the lock, waiting for the server of a parent that was killed to end.
+    pub(super) fn take(folder: &Path, patience: Duration) -> Result<Self, EmbeddedError> {
         let path = folder.join("lock");
         let lock = private_file(&path, false).map_err(file("opening the lock", &path))?;
-        let deadline = Instant::now() + LAST_BREATH;
+        let deadline = Instant::now() + patience;
         loop {
             match lock.try_lock() {
                 Ok(()) => {
@@ -82,24 +80,37 @@ fn private_file(path: &Path, truncate: bool) -> std::io::Result<File> {
         .open(path)
 }
 
+/// The ports to choose from: below those the system gives to outgoing connections (a client that
+/// looks for a restarting server there could be given the very port it looks for, and keep the
+/// server from it), and apart from those of workspaces and services.
+const PORTS: std::ops::Range<u16> = 14_000..22_000;
+
 /// The port chosen at the first start, or a new one if another program has taken it meanwhile.
 pub(super) fn port(folder: &Path) -> Result<u16, EmbeddedError> {
     let path = folder.join("port");
     let known = std::fs::read_to_string(&path)
         .ok()
         .and_then(|text| text.trim().parse().ok());
-    if let Some(port) = known.filter(|&port| free(port).is_ok()) {
+    if let Some(port) = known.filter(|&port| is_free(port)) {
         return Ok(port);
     }
-    let port = free(0).map_err(file("choosing a port for", folder))?;
+    let port = choose().map_err(file("choosing a port for", folder))?;
     write_private(&path, format!("{port}\n").as_bytes())?;
     Ok(port)
 }
 
-fn free(port: u16) -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, port))?
-        .local_addr()?
-        .port())
+/// A free port; two that choose at the same time begin at different ones.
+fn choose() -> std::io::Result<u16> {
+    let begin = RandomState::new().hash_one(()) % u64::from(PORTS.end - PORTS.start);
+    let begin = PORTS.start + u16::try_from(begin).unwrap_or(0);
+    (begin..PORTS.end)
+        .chain(PORTS.start..begin)
+        .find(|&port| is_free(port))
+        .ok_or_else(|| std::io::ErrorKind::AddrInUse.into())
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 #[cfg(test)]

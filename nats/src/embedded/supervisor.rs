@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -74,19 +75,21 @@ pub(crate) struct Supervisor {
 }
 
 /// What to run.
-struct Program {
-    binary: PathBuf,
-    config: PathBuf,
-    lock: Arc<File>,
+pub(super) struct Program {
+    /// The nats-server.
+    pub(super) binary: PathBuf,
+    /// Its configuration.
+    pub(super) config: PathBuf,
+    /// Where it complains before it has read its configuration.
+    pub(super) log: PathBuf,
+    /// The lock of its store, which it inherits.
+    pub(super) lock: Arc<File>,
 }
 
 impl Supervisor {
     /// Starts the thread and, on it, the child.
-    pub(super) fn start(
-        binary: PathBuf,
-        config: PathBuf,
-        lock: Arc<File>,
-    ) -> Result<Self, EmbeddedError> {
+    pub(super) fn start(program: Program) -> Result<Self, EmbeddedError> {
+        let binary = program.binary.clone();
         let spawn = |path: &Path, source| EmbeddedError::Spawn {
             path: path.to_owned(),
             source,
@@ -98,11 +101,6 @@ impl Supervisor {
             state: watch::Sender::new(ChildState::Stopped),
         });
         let (started, first) = mpsc::sync_channel(1);
-        let program = Program {
-            binary: binary.clone(),
-            config,
-            lock,
-        };
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("nats-server".into())
@@ -260,13 +258,18 @@ impl Program {
     fn spawn(&self) -> std::io::Result<Child> {
         let parent = getpid();
         let lock = Arc::clone(&self.lock);
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&self.log)?;
         let mut command = Command::new(&self.binary);
         command
             .arg("--config")
             .arg(&self.config)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log)
             .process_group(0);
         // SAFETY: the closure only makes system calls, through wrappers that allocate nothing and
         // take no lock, so it is safe in the child of a process with threads.

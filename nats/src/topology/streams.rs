@@ -83,11 +83,10 @@ fn parked() -> Config {
     }
 }
 
-/// In memory: a heartbeat outlives a restart of the server by being sent again.
+/// On disk, as a lone server forgets streams in memory when it restarts.
 fn nodes() -> Config {
     Config {
         description: text("Last heartbeat of each node"),
-        storage: StorageType::Memory,
         max_age: Duration::from_secs(60),
         duplicate_window: Duration::from_secs(60),
         ..bucket(NODES)

@@ -1,0 +1,193 @@
+//! Commands are delivered until done, one open at a time.
+
+use std::time::Duration;
+
+use nexus_events::spec::Provider;
+use nexus_nats::testing::TestServer;
+use nexus_nats::{CommandQueue, Published, Role, Route};
+
+use crate::sample::{command, node, soon, workspace};
+
+const NOW: Duration = Duration::ZERO;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workspace_has_one_open_command() {
+    let server = TestServer::start().await;
+    let queue = CommandQueue::on(&server.bus().await);
+    let workspace = workspace();
+    let (first, second) = (command(workspace, None), command(workspace, None));
+    assert_eq!(queue.pending(workspace).await.unwrap(), None);
+    assert_eq!(queue.publish(&first).await.unwrap(), Published::Queued);
+    assert_eq!(queue.publish(&second).await.unwrap(), Published::Busy);
+    let again = queue.publish(&first).await.unwrap();
+    assert!(
+        matches!(again, Published::Repeated | Published::Busy),
+        "{again:?}"
+    );
+    let pending = queue.pending(workspace).await.unwrap().unwrap();
+    assert_eq!(
+        (pending.id, pending.subject.route),
+        (Some(first.id), Route::Any)
+    );
+
+    let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    let delivery = soon("the command", consumer.next()).await.unwrap();
+    assert_eq!((delivery.command(), delivery.attempt()), (&first, 1));
+    assert_eq!(
+        queue.publish(&second).await.unwrap(),
+        Published::Busy,
+        "while it is worked on"
+    );
+    delivery.done().await.unwrap();
+    assert_eq!(queue.publish(&second).await.unwrap(), Published::Queued);
+    assert_eq!(
+        queue.publish(&first).await.unwrap(),
+        Published::Repeated,
+        "it is done"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_command_can_be_published_again() {
+    let server = TestServer::start().await;
+    let queue = CommandQueue::on(&server.bus().await);
+    let work = command(workspace(), None);
+    queue.publish(&work).await.unwrap();
+    let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    soon("it", consumer.next())
+        .await
+        .unwrap()
+        .done()
+        .await
+        .unwrap();
+    assert_eq!(queue.publish(&work).await.unwrap(), Published::Repeated);
+    assert_eq!(queue.publish_again(&work).await.unwrap(), Published::Queued);
+    assert_eq!(soon("it", consumer.next()).await.unwrap().command(), &work);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_reach_only_the_route_they_are_for() {
+    let server = TestServer::start().await;
+    let queue = CommandQueue::on(&server.bus().await);
+    let (here, there) = (node(), node());
+    let mut mine = queue
+        .consumer(Provider::Fake, Route::Node(here))
+        .await
+        .unwrap();
+    let mut theirs = queue
+        .consumer(Provider::Fake, Route::Node(there))
+        .await
+        .unwrap();
+    let mut any = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    let (first, second, third) = (
+        command(workspace(), Some(here)),
+        command(workspace(), Some(there)),
+        command(workspace(), None),
+    );
+    for work in [&third, &second, &first] {
+        queue.publish(work).await.unwrap();
+    }
+    for (consumer, work) in [(&mut mine, first), (&mut theirs, second), (&mut any, third)] {
+        let delivery = soon("its own", consumer.next()).await.unwrap();
+        assert_eq!(delivery.command(), &work);
+        delivery.done().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_dropped_comes_back_at_once() {
+    let server = TestServer::start().await;
+    let queue = CommandQueue::on(&server.bus().await);
+    queue.publish(&command(workspace(), None)).await.unwrap();
+    let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    drop(soon("it", consumer.next()).await.unwrap());
+    let again = tokio::time::timeout(Duration::from_secs(5), consumer.next());
+    let again = again
+        .await
+        .expect("before its patience of 10 s ends")
+        .unwrap();
+    assert_eq!(again.attempt(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_comes_later_and_a_waiting_worker_is_not_disturbed() {
+    let server = TestServer::start().await;
+    let queue = CommandQueue::on(&server.bus().await);
+    let (first, second) = (command(workspace(), None), command(workspace(), None));
+    queue.publish(&first).await.unwrap();
+    let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    let delivery = soon("it", consumer.next()).await.unwrap();
+    delivery.retry_after(Duration::from_secs(1)).await.unwrap();
+    queue.publish(&second).await.unwrap();
+    let next = soon("the other one first", consumer.next()).await.unwrap();
+    assert_eq!(next.command(), &second);
+    let again = soon("then it", consumer.next()).await.unwrap();
+    assert_eq!((again.command(), again.attempt()), (&first, 2));
+}
+
+/// A worker that dies keeps its command for 10 s, one that works keeps it for as long as it takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_moves_on_from_a_dead_worker_only() {
+    let server = TestServer::start().await;
+    let queue = CommandQueue::on(&server.bus().await);
+    let (dead, alive) = (command(workspace(), None), command(workspace(), None));
+    queue.publish(&dead).await.unwrap();
+    let dying = server.bus_as(Role::Worker).await;
+    let mut theirs = CommandQueue::on(&dying)
+        .consumer(Provider::Fake, Route::Any)
+        .await
+        .unwrap();
+    let lost = soon("it", theirs.next()).await.unwrap();
+    assert_eq!(lost.command(), &dead);
+    dying.drain().await;
+    std::mem::forget(lost);
+
+    let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    queue.publish(&alive).await.unwrap();
+    let held = soon("the other", consumer.next()).await.unwrap();
+    assert_eq!(held.command(), &alive);
+    let moved = soon("the dead worker's", consumer.next()).await.unwrap();
+    assert_eq!((moved.command(), moved.attempt()), (&dead, 2));
+    moved.done().await.unwrap();
+    // More than 10 s have passed by now; nobody else was given what is worked on.
+    let mut other = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    let none = tokio::time::timeout(Duration::from_secs(1), other.next()).await;
+    assert!(none.is_err(), "{none:?}");
+    held.done().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_acknowledgement_is_taken_and_no_fence() {
+    let server = TestServer::start().await;
+    let queue = CommandQueue::on(&server.bus().await);
+    let workspace = workspace();
+    queue.publish(&command(workspace, None)).await.unwrap();
+    let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    let slow = soon("it", consumer.next()).await.unwrap();
+    // As if its patience had ended: it is delivered a second time while the first works on.
+    let handed_back = soon("it again", async {
+        drop(slow);
+        consumer.next().await.unwrap()
+    })
+    .await;
+    let mut second = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    handed_back.retry_after(NOW).await.unwrap();
+    let third = soon("and again", second.next()).await.unwrap();
+    third.done().await.unwrap();
+    assert_eq!(queue.pending(workspace).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_survive_a_killed_server() {
+    let server = TestServer::start().await;
+    let queue = CommandQueue::on(&server.bus().await);
+    let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    let waiting = tokio::spawn(async move { consumer.next().await });
+    server.kill();
+    server.restart().await;
+    let work = command(workspace(), None);
+    assert_eq!(queue.publish(&work).await.unwrap(), Published::Queued);
+    let delivery = soon("the command", waiting).await.unwrap().unwrap();
+    assert_eq!(delivery.command(), &work);
+    delivery.done().await.unwrap();
+}

@@ -1,0 +1,14 @@
+//! The log, the queue and the embedded server, against real nats-servers of their own.
+
+mod append;
+mod buckets;
+mod command_queue;
+mod embedded;
+mod log;
+mod logs;
+mod parked;
+mod rights;
+mod sample;
+mod subject;
+mod tail;
+mod topology;

@@ -1,0 +1,313 @@
+//! What each role may do on the embedded server, tried on the server itself.
+
+use std::time::Duration;
+
+use async_nats::{Client, ConnectOptions};
+use nexus_nats::testing::TestServer;
+use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, Role, StepLogs, topology};
+use tokio::sync::mpsc;
+
+use crate::sample::soon;
+
+/// A bare client as `role`, and the server's complaints.
+async fn client(server: &TestServer, role: Role) -> (Client, mpsc::UnboundedReceiver<String>) {
+    let seed = std::fs::read_to_string(server.embedded().seed_file(role)).unwrap();
+    let (sender, complaints) = mpsc::unbounded_channel();
+    let client = ConnectOptions::new()
+        .nkey(seed.trim().to_owned())
+        .custom_inbox_prefix(role.inbox())
+        .event_callback(move |event| {
+            if let async_nats::Event::ServerError(error) = event {
+                let _ = sender.send(error.to_string().to_lowercase());
+            }
+            std::future::ready(())
+        })
+        .connect(server.url())
+        .await
+        .unwrap();
+    (client, complaints)
+}
+
+/// Whether the server lets `role` publish there: a complaint comes before the flush's answer.
+async fn may_publish(server: &TestServer, role: Role, subject: &str) -> bool {
+    let (client, mut complaints) = client(server, role).await;
+    client.publish(subject.to_owned(), "".into()).await.unwrap();
+    quiet(&client, &mut complaints).await
+}
+
+async fn may_subscribe(server: &TestServer, role: Role, subject: &str, queue: bool) -> bool {
+    let (client, mut complaints) = client(server, role).await;
+    let _subscriber = if queue {
+        client
+            .queue_subscribe(subject.to_owned(), "q".into())
+            .await
+            .unwrap()
+    } else {
+        client.subscribe(subject.to_owned()).await.unwrap()
+    };
+    quiet(&client, &mut complaints).await
+}
+
+/// Does what is forbidden to everyone; its complaint comes after any about what was done before.
+async fn quiet(client: &Client, complaints: &mut mpsc::UnboundedReceiver<String>) -> bool {
+    client.publish("forbidden.to.all", "".into()).await.unwrap();
+    client.flush().await.unwrap();
+    let complaint = soon("a complaint", complaints.recv()).await.unwrap();
+    eprintln!("{complaint}");
+    complaint.contains("forbidden.to.all")
+}
+
+const WS: &str = "ws-00000000000000000000000000000007";
+const NODE: &str = "node-00000000000000000000000000000007";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_matrix_of_publishing() {
+    let server = TestServer::start().await;
+    server.bus().await;
+    let cases = [
+        // subject, control plane, worker, cli
+        (format!("nexus.evt.workspace.{WS}"), true, true, false),
+        (format!("nexus.evt.node.{NODE}"), true, true, false),
+        ("nexus.evt.user.user-1".into(), true, false, false),
+        ("nexus.evt.claim.port-1".into(), true, false, false),
+        ("nexus.evt.workspace.a.b".into(), true, false, false),
+        (format!("nexus.cmd.docker.any.{WS}"), true, false, false),
+        (format!("nexus.log.{WS}.op-1.clone"), true, true, false),
+        ("nexus.parked.command.1".into(), true, true, false),
+        ("nexus.parked.event.1".into(), true, false, false),
+        (format!("$KV.nexus_nodes.{NODE}"), true, true, false),
+        ("$KV.nexus_user_keys.user-1".into(), true, false, false),
+        ("$JS.API.STREAM.INFO.NEXUS_EVENTS".into(), true, false, true),
+        ("$JS.API.STREAM.CREATE.X".into(), true, false, false),
+        (
+            "$JS.API.STREAM.UPDATE.NEXUS_EVENTS".into(),
+            true,
+            false,
+            false,
+        ),
+        (
+            "$JS.API.STREAM.DELETE.NEXUS_EVENTS".into(),
+            false,
+            false,
+            false,
+        ),
+        (
+            "$JS.API.STREAM.PURGE.NEXUS_EVENTS".into(),
+            false,
+            false,
+            false,
+        ),
+        (
+            "$JS.API.STREAM.MSG.DELETE.NEXUS_EVENTS".into(),
+            true,
+            false,
+            false,
+        ),
+        (
+            "$JS.API.STREAM.MSG.GET.NEXUS_EVENTS".into(),
+            true,
+            true,
+            false,
+        ),
+        (
+            "$JS.API.STREAM.MSG.GET.KV_nexus_user_keys".into(),
+            true,
+            false,
+            false,
+        ),
+        (
+            "$JS.API.DIRECT.GET.KV_nexus_user_keys".into(),
+            true,
+            false,
+            false,
+        ),
+        (
+            "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.c.nexus.cmd.fake.any.*".into(),
+            true,
+            true,
+            false,
+        ),
+        (
+            "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.c.nexus.cmd.>".into(),
+            true,
+            false,
+            false,
+        ),
+        (
+            "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.c".into(),
+            true,
+            false,
+            false,
+        ),
+        (
+            "$JS.API.CONSUMER.CREATE.NEXUS_EVENTS.c.nexus.evt.>".into(),
+            true,
+            false,
+            false,
+        ),
+        (
+            "$JS.API.CONSUMER.DELETE.NEXUS_COMMANDS.c".into(),
+            true,
+            false,
+            false,
+        ),
+        (
+            "$JS.API.CONSUMER.MSG.NEXT.NEXUS_COMMANDS.c".into(),
+            true,
+            true,
+            false,
+        ),
+        (
+            "$JS.ACK.NEXUS_COMMANDS.c.1.1.1.1.1".into(),
+            true,
+            true,
+            false,
+        ),
+        (
+            "$JS.ACK.NEXUS_PARKED.c.1.1.1.1.1".into(),
+            true,
+            false,
+            false,
+        ),
+        ("$SYS.REQ.SERVER.PING".into(), false, false, false),
+        ("_INBOX_control-plane.x".into(), false, false, false),
+    ];
+    for (subject, control_plane, worker, cli) in cases {
+        let roles = [
+            (Role::ControlPlane, control_plane),
+            (Role::Worker, worker),
+            (Role::Cli, cli),
+        ];
+        for (role, allowed) in roles {
+            assert_eq!(
+                may_publish(&server, role, &subject).await,
+                allowed,
+                "{role:?} {subject}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_hears_what_is_not_for_them() {
+    let server = TestServer::start().await;
+    for role in Role::ALL {
+        for subject in [
+            "nexus.evt.>",
+            "nexus.cmd.>",
+            ">",
+            "_INBOX.>",
+            "$JS.>",
+            "$KV.>",
+            "*.>",
+        ] {
+            for queue in [false, true] {
+                let allowed = may_subscribe(&server, role, subject, queue).await;
+                assert!(!allowed, "{role:?} {subject} queue {queue}");
+            }
+        }
+        assert!(may_subscribe(&server, role, &format!("{}.x", role.inbox()), false).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_key_nobody_comes_in() {
+    let server = TestServer::start().await;
+    assert!(async_nats::connect(server.url()).await.is_err());
+    let options =
+        nexus_nats::Options::new([server.url()], Role::Worker).patience(Duration::from_millis(100));
+    assert!(Bus::connect(options).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_can_do_all_of_its_work() {
+    use crate::sample::{command, node, workspace};
+    use nexus_events::aggregate::Aggregate;
+    use nexus_events::node::{Heartbeat, Node, NodeCommand, NodeProfile};
+    use nexus_events::spec::{Capabilities, Provider};
+    use nexus_events::work::{OutputChunk, OutputStream};
+    use nexus_nats::{Repository, Route, Snapshot};
+
+    let server = TestServer::start().await;
+    let control = server.bus().await;
+    let bus = server.bus_as(Role::Worker).await;
+    let (node, workspace) = (node(), workspace());
+    let work = command(workspace, Some(node));
+    CommandQueue::on(&control).publish(&work).await.unwrap();
+
+    let queue = CommandQueue::on(&bus);
+    let mut any = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    let mut mine = queue
+        .consumer(Provider::Fake, Route::Node(node))
+        .await
+        .unwrap();
+    let delivery = soon("the command", mine.next()).await.unwrap();
+    assert_eq!(delivery.command().id, work.id);
+
+    let at = jiff::Timestamp::now();
+    let profile = NodeProfile {
+        provider: Provider::Fake,
+        hostname: "h".into(),
+        engine: "fake".into(),
+        version: "1".into(),
+        slots: 1,
+        capabilities: Capabilities::default(),
+    };
+    let join = NodeCommand::Join { profile, at };
+    let context = || nexus_events::envelope::Context {
+        id: nexus_events::id::EventId::from_uuid(uuid::Uuid::now_v7()),
+        at,
+        actor: nexus_events::envelope::Actor::Node(node),
+        correlation: nexus_events::id::CorrelationId::from_uuid(uuid::Uuid::now_v7()),
+        causation: None,
+        traceparent: None,
+    };
+    let nodes = Repository::<Node>::new(Log::on(&bus));
+    let decide = |state: &Node| state.decide(&join);
+    nodes
+        .execute(&node, Snapshot::empty(), decide, context)
+        .await
+        .unwrap();
+    // Knowing nothing again: the conflict is resolved with a worker's rights.
+    nodes
+        .execute(&node, Snapshot::empty(), decide, context)
+        .await
+        .unwrap();
+
+    let chunk = OutputChunk {
+        at,
+        workspace,
+        operation: work.operation,
+        step: nexus_events::workspace::Step::Clone,
+        stream: OutputStream::Stdout,
+        text: "hello".into(),
+    };
+    StepLogs::on(&bus).publish(&chunk).await.unwrap();
+    let heartbeat = Heartbeat {
+        node,
+        at,
+        running: vec![],
+        free_slots: 1,
+    };
+    Heartbeats::on(&bus).beat(&heartbeat).await.unwrap();
+    delivery.done().await.unwrap();
+    assert_eq!(
+        CommandQueue::on(&control).pending(workspace).await.unwrap(),
+        None
+    );
+
+    CommandQueue::on(&control)
+        .publish(&command(workspace, None))
+        .await
+        .unwrap();
+    let delivery = soon("the command", any.next()).await.unwrap();
+    delivery.give_up("not today").await.unwrap();
+    let parked = nexus_nats::Parked::on(&control).list().await.unwrap();
+    assert_eq!(parked.len(), 1);
+    assert!(
+        topology::ensure(&bus, nexus_nats::Replicas(1))
+            .await
+            .is_err(),
+        "not a worker's"
+    );
+}
