@@ -27,6 +27,8 @@ const ALIVE_AFTER: Duration = Duration::from_millis(300);
 const FASTEST_START_PROBE: Duration = Duration::from_millis(10);
 const SLOWEST_START_PROBE: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF_MS: u64 = 30_000;
+/// How long the output of a killed service is read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A service that was healthy for so long has its restarts counted anew.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
@@ -46,13 +48,17 @@ pub(super) fn spawn(
             entry: &entry,
             spec: &spec,
         };
+        let mut living = std::pin::pin!(life.live(dependencies));
         let last = tokio::select! {
             biased;
             () = async { drop(stop.wait_for(Option::is_some).await) } => {
-                life.stop_process().await;
+                // Its last words are still read: a process that cannot write dies of that instead.
+                if entry.process_id.hold().is_some() {
+                    tokio::join!(life.stop_process(), life.hear_out(living));
+                }
                 ServicePhase::Stopped
             }
-            last = life.live(dependencies) => last,
+            last = &mut living => last,
         };
         entry.phase.send_replace(last);
     });
@@ -237,6 +243,9 @@ impl Life<'_> {
     }
 
     fn pause_before_restart(&self, outcome: &ExitOutcome, attempt: u32) -> Option<u64> {
+        if self.entry.stop.borrow().is_some() {
+            return None;
+        }
         match self.spec.restart {
             RestartPolicy::OnFailure {
                 max_restarts,
@@ -259,13 +268,23 @@ impl Life<'_> {
         }
     }
 
+    /// From TERM to KILL: what was asked for, but no longer than the service's own grace.
+    fn grace(&self) -> Duration {
+        let asked = self.entry.stop.borrow().unwrap_or_default();
+        asked.min(Duration::from_millis(self.spec.stop_grace_ms))
+    }
+
+    /// Goes on reading what a stopping process writes, and tells how it ended.
+    async fn hear_out(&self, living: impl Future<Output = ServicePhase>) {
+        let _talks_on = tokio::time::timeout(self.grace() + LAST_WORDS, living).await;
+    }
+
     /// TERM to the group, a grace, KILL. The phase tells when that is done.
     async fn stop_process(&self) {
         let Some(process_id) = self.entry.process_id.hold().take() else {
             return;
         };
-        let asked = self.entry.stop.borrow().unwrap_or_default();
-        let grace = asked.min(Duration::from_millis(self.spec.stop_grace_ms));
+        let grace = self.grace();
         signal_group(process_id, Signal::Term);
         let deadline = tokio::time::Instant::now() + grace;
         while crate::process::group_exists(process_id) {
