@@ -22,9 +22,11 @@ pub mod clock;
 pub mod commands;
 
 pub mod directory;
+pub mod daemon;
 pub mod dispatch;
 mod health;
 
+pub mod http;
 pub mod hub;
 pub mod identity;
 pub mod key_store;

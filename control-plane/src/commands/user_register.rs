@@ -61,8 +61,21 @@ impl Commands {
         })
     }
 
+    /// Makes the user of `account` known under `login`, without a key.
+    pub(crate) async fn enrol_account(
+        &self,
+        identity: &Identity,
+        account: u64,
+        login: &str,
+        context: &RequestContext,
+    ) -> Result<UserId, CommandError> {
+        let user = self.sealer.user_id(account);
+        self.enrol(identity, user, login, &account.to_string(), context).await?;
+        Ok(user)
+    }
+
     /// Makes `user` known under `login`, with personal fields sealed.
-    pub(crate) async fn enrol(
+    async fn enrol(
         &self,
         identity: &Identity,
         user: UserId,

@@ -1,0 +1,19 @@
+//! `nexusd daemon`: the process around a plane, from its lock to its last goodbye.
+//!
+//! ```text
+//!  start:  lock ─► nats-server ─► plane ─► first token ─► listeners ─► workers
+//!  stop:   requests under way ─► workers ─► plane ─► connection ─► nats-server
+//! ```
+
+mod arguments;
+mod backbone;
+mod first_token;
+mod lock;
+mod logging;
+mod run;
+mod supervisor;
+mod workers;
+
+pub use arguments::{Arguments, Command, DaemonArguments, WorkerChoice};
+pub use logging::install as install_logging;
+pub use run::run;

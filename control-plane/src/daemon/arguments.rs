@@ -1,0 +1,167 @@
+//! What nexusd is told on its command line. Nothing secret: credentials are named by file.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, Subcommand};
+use nexus_events::spec::{Provider, SourceRules};
+
+use crate::settings::Settings;
+
+/// Decides, records and tells what becomes of workspaces.
+#[derive(Debug, Parser)]
+#[command(name = "nexusd", version, propagate_version = true)]
+pub struct Arguments {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What nexusd can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serves the API until it is told to stop
+    Daemon(Box<DaemonArguments>),
+}
+
+/// How to serve.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DaemonArguments {
+    /// The loopback address the API is served on
+    #[arg(long, env = "NEXUS_LISTEN", default_value = "127.0.0.1:3001", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Where Nexus keeps its things [default: ~/.nexus]
+    #[arg(long, env = "NEXUS_HOME", value_name = "FOLDER")]
+    pub home: Option<PathBuf>,
+    /// The NATS server; without it one is started here
+    #[arg(long, env = "NEXUS_NATS_URL", value_name = "URL")]
+    pub nats_url: Option<String>,
+    /// The file with the nkey seed to connect with
+    #[arg(long, env = "NEXUS_NATS_CREDS", value_name = "FILE", requires = "nats_url")]
+    pub nats_creds: Option<PathBuf>,
+    /// The file with the nkey seed workers started here connect with
+    #[arg(long, env = "NEXUS_NATS_WORKER_CREDS", value_name = "FILE", requires = "nats_url")]
+    pub nats_worker_creds: Option<PathBuf>,
+    /// Copies of each stream, where the NATS servers are a cluster
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub nats_replicas: u8,
+    /// Workers to start here: auto, none, or providers (docker,process)
+    #[arg(long, env = "NEXUS_WORKER", default_value = "auto", value_name = "CHOICE")]
+    pub worker: WorkerChoice,
+    /// The host people reach workspaces under
+    #[arg(long, env = "NEXUS_HOST_NAME", default_value = "127.0.0.1", value_name = "HOST")]
+    pub host_name: String,
+    /// A host repositories may be cloned from (repeat for more; `*`: any public one)
+    #[arg(long, env = "NEXUS_ALLOW_HOST", value_delimiter = ',', default_value = "github.com")]
+    #[arg(value_name = "HOST")]
+    pub allow_host: Vec<String>,
+    /// Ports for SSH, pool by pool
+    #[arg(long, env = "NEXUS_SSH_PORTS", value_delimiter = ',', value_name = "FROM-TO")]
+    #[arg(default_value = "2222-2299,32800-34999")]
+    pub ssh_ports: Vec<PortPool>,
+}
+
+/// Ports of one pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortPool(pub RangeInclusive<u16>);
+
+impl FromStr for PortPool {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (from, to) = text.split_once('-').unwrap_or((text, text));
+        match (from.parse::<u16>(), to.parse::<u16>()) {
+            (Ok(from), Ok(to)) if 0 < from && from <= to => Ok(Self(from..=to)),
+            _ => Err(format!("`{text}` is no range of ports: expected FROM-TO, as in 2222-2299")),
+        }
+    }
+}
+
+/// Which workers to start here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkerChoice {
+    /// One for processes, and one for Docker when its engine answers.
+    Auto,
+    /// These.
+    These(Vec<Provider>),
+}
+
+impl FromStr for WorkerChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "none" => Ok(Self::These(Vec::new())),
+            list => {
+                let providers = list.split(',').map(|word| word.trim().parse::<Provider>());
+                let providers = providers.collect::<Result<Vec<_>, _>>();
+                providers.map(Self::These).map_err(|error| error.to_string())
+            }
+        }
+    }
+}
+
+impl DaemonArguments {
+    /// The settings they make.
+    ///
+    /// # Errors
+    /// When there is no home, or its path cannot be made absolute.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        let home = match (&self.home, std::env::var_os("HOME")) {
+            (Some(home), _) => home.clone(),
+            (None, Some(home)) => PathBuf::from(home).join(".nexus"),
+            (None, None) => anyhow::bail!("neither --home nor HOME is set: add --home FOLDER"),
+        };
+        let any = self.allow_host.iter().any(|host| host == "*");
+        let hosts = if any { Vec::new() } else { self.allow_host.clone() };
+        Ok(Settings {
+            listen: self.listen,
+            public_host: self.host_name.clone(),
+            ssh_ports: self.ssh_ports.iter().map(|pool| pool.0.clone()).collect(),
+            // Files of this machine make sense while only this machine is served.
+            sources: SourceRules { hosts, local_files: self.listen.ip().is_loopback() },
+            ..Settings::in_home(std::path::absolute(home)?)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<DaemonArguments, clap::Error> {
+        let all = ["nexusd", "daemon"].iter().chain(arguments);
+        let Command::Daemon(arguments) = Arguments::try_parse_from(all)?.command;
+        Ok(*arguments)
+    }
+
+    #[test]
+    fn workers_are_chosen_by_word_or_by_list() {
+        let choice = |text| parsed(&["--worker", text]).map(|arguments| arguments.worker);
+        assert_eq!(choice("auto").unwrap(), WorkerChoice::Auto);
+        assert_eq!(choice("none").unwrap(), WorkerChoice::These(Vec::new()));
+        let both = WorkerChoice::These(vec![Provider::Docker, Provider::Process]);
+        assert_eq!(choice("docker,process").unwrap(), both);
+        assert!(choice("dokcer").unwrap_err().to_string().contains("no provider"));
+    }
+
+    #[test]
+    fn pools_are_ranges() {
+        let arguments = parsed(&["--ssh-ports", "9000-9001,9100"]).unwrap();
+        assert_eq!(arguments.ssh_ports, [PortPool(9000..=9001), PortPool(9100..=9100)]);
+        for wrong in ["9001-9000", "0-1", "x", "1-70000"] {
+            assert!(parsed(&["--ssh-ports", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn any_public_host_is_asked_for_by_a_star() {
+        let mut arguments = parsed(&["--allow-host", "*", "--home", "/h"]).unwrap();
+        assert!(arguments.settings().unwrap().sources.hosts.is_empty());
+        arguments.allow_host = vec!["git.example.com".into()];
+        assert_eq!(arguments.settings().unwrap().sources.hosts, ["git.example.com"]);
+    }
+}

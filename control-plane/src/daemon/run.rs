@@ -1,0 +1,69 @@
+//! Starting, serving and stopping, in order.
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::DaemonArguments;
+use super::backbone::Connected;
+use super::lock::HomeLock;
+use super::workers::Workers;
+use super::first_token;
+use crate::app::{Options, Plane};
+use crate::backbone::Backbone;
+use crate::clock::Clock;
+use crate::http::{self, HostNames, Listeners, LocalSocket, bind_network};
+use crate::private_file;
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// When something it needs is not there; the sentence says what to do.
+pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
+    let mut settings = arguments.settings()?;
+    private_file::make_folder(&settings.home)
+        .with_context(|| format!("making {}", settings.home.display()))?;
+    let _lock = HomeLock::take(&settings.in_this_home("daemon.pid"))?;
+    let network = bind_network(settings.listen).await?;
+    settings.listen = network.local_addr().unwrap_or(settings.listen);
+    let local = LocalSocket::bind(&settings.socket()).await?;
+    let stop = stop_on_signals()?;
+
+    let connected = Connected::establish(&arguments, &settings).await?;
+    let options = Options {
+        settings: settings.clone(),
+        backbone: Backbone::on(&connected.bus),
+        clock: Clock::system(),
+    };
+    let plane = Plane::start(options).await?;
+    plane.app().caught_up().await;
+    first_token::ensure(&plane.app()).await?;
+    let workers = Workers::start(&arguments.worker, &settings, &connected.worker)?;
+    let listeners = Listeners { network: Some(network), local: Some(local) };
+    tracing::info!(listen = %settings.listen, home = %settings.home.display(), "nexusd serves");
+
+    let hosts = HostNames::loopback_and([settings.public_host.clone()]);
+    let router = http::router(plane.app(), hosts, stop.clone());
+    http::serve(router, listeners, stop).await;
+    tracing::info!("nexusd stops");
+    workers.stop().await;
+    plane.shutdown().await;
+    connected.close().await;
+    Ok(())
+}
+
+/// Cancelled by the first SIGTERM or SIGINT.
+fn stop_on_signals() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("listening for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for signals")?;
+    let cancelled = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        cancelled.cancel();
+    });
+    Ok(stop)
+}
