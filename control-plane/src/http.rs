@@ -1,0 +1,38 @@
+//! The API over HTTP: REST, server-sent events, WebSockets.
+//!
+//! ```text
+//!  listen ─► trace ─► problems ─► panics ─► time ─► who asks ─► route ─► command or query
+//!  (TCP,     (id,     (one place  (500)     (75 s)  (one layer           (owner checks are
+//!   socket)   log,     renders                       under all)           down there)
+//!             figures) them)
+//! ```
+//!
+//! [`router()`] is the API's table of contents; `routes/` has one file per resource. The document
+//! at `/openapi.json` is collected from the same handlers, so it cannot drift. Tails (`sse`, `ws`)
+//! are one [`tail`] in two wire forms.
+
+mod api;
+mod asked;
+mod auth;
+mod docs;
+mod error;
+mod extract;
+pub mod listen;
+mod ndjson;
+mod openapi;
+mod patience;
+mod reply;
+mod router;
+mod routes;
+mod sockets;
+mod sse;
+mod standing;
+mod tail;
+mod trace;
+mod ws;
+
+pub(crate) use api::Api;
+pub use auth::HostNames;
+pub use listen::{ListenError, Listeners, LocalSocket, Peer, bind_network, serve};
+pub use openapi::written as document_text;
+pub use router::{document, router};

@@ -1,0 +1,187 @@
+//! What every route holds: the handle on the control plane, and the things of HTTP beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use nexus_events::id::{NodeId, WorkspaceId};
+use nexus_events::problem::ProblemCode;
+use nexus_events::workspace::Phase;
+use nexus_nats::StepLogs;
+use nexus_nats::exec::Execs;
+use tokio_util::sync::CancellationToken;
+
+use super::auth::{HostNames, Token, unknown};
+use super::docs::Page;
+use super::error::Refusal;
+use super::routes::workspace_ref;
+use super::sockets::Sockets;
+use super::standing::Doorman;
+use super::tail::Tail;
+use crate::app::App;
+use crate::commands::Commands;
+use crate::identity::Identity;
+use crate::queries::{EventQuery, Queries};
+
+/// How long a read waits for the event its caller wants to see.
+const MIN_SEQ_WAIT: Duration = Duration::from_secs(5);
+
+/// What every route holds. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    app: App,
+    hosts: HostNames,
+    shutdown: CancellationToken,
+    sockets: Sockets,
+    doorman: Doorman,
+    document: Bytes,
+    page: Page,
+}
+
+impl Api {
+    /// The API of `app`, under the names `hosts`, until `shutdown`. Needs a runtime.
+    pub(super) fn new(
+        app: App,
+        hosts: HostNames,
+        shutdown: CancellationToken,
+        document: String,
+    ) -> Self {
+        let page = Page::of(&serde_json::from_str(&document).unwrap_or_default());
+        let (hub, queries) = (app.hub().clone(), app.queries().clone());
+        let parts = Parts {
+            doorman: Doorman::start(hub, queries, shutdown.clone()),
+            sockets: Sockets::default(),
+            document: document.into(),
+            app,
+            hosts,
+            shutdown,
+            page,
+        };
+        Self {
+            parts: Arc::new(parts),
+        }
+    }
+
+    pub(super) fn app(&self) -> &App {
+        &self.parts.app
+    }
+
+    pub(super) fn queries(&self) -> &Queries {
+        self.parts.app.queries()
+    }
+
+    pub(super) fn commands(&self) -> &Commands {
+        self.parts.app.commands()
+    }
+
+    pub(super) fn hosts(&self) -> &HostNames {
+        &self.parts.hosts
+    }
+
+    pub(super) fn shutdown(&self) -> &CancellationToken {
+        &self.parts.shutdown
+    }
+
+    pub(super) fn sockets(&self) -> &Sockets {
+        &self.parts.sockets
+    }
+
+    pub(super) fn document(&self) -> Bytes {
+        self.parts.document.clone()
+    }
+
+    pub(super) fn page(&self) -> &Page {
+        &self.parts.page
+    }
+
+    /// Whose token it is.
+    pub(super) fn bearer(&self, token: &Token) -> Result<Identity, Refusal> {
+        self.queries()
+            .identify(token.text(), self.app().now())?
+            .ok_or_else(|| {
+                unknown(
+                    "Authorization",
+                    "the token is nobody's: never issued, revoked, or over",
+                    "ask for a new one: `curl --unix-socket ~/.nexus/daemon.sock -X POST \
+                 -H 'Content-Type: application/json' -d '{\"user\":\"USER-ID\"}' \
+                 http://localhost/api/v1/tokens`",
+                )
+            })
+    }
+
+    /// Waits until the event a caller wants to see is in the answer.
+    pub(super) async fn visible(&self, min_seq: Option<u64>) -> Result<(), Refusal> {
+        match min_seq {
+            Some(sequence) => Ok(self.queries().wait_for(sequence, MIN_SEQ_WAIT).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// A tail of what `identity` may see, for as long as they may.
+    pub(super) fn tail(&self, identity: &Identity, query: &EventQuery) -> Result<Tail, Refusal> {
+        // The standing first: a revocation between the two is heard then.
+        let standing = self.parts.doorman.standing(identity);
+        let subscription = self.app().hub().subscribe(identity, query)?;
+        Ok(Tail::new(subscription, standing, self.shutdown().clone()))
+    }
+
+    /// The workspace a path names, if `identity` may see it.
+    pub(super) fn workspace_id(
+        &self,
+        identity: &Identity,
+        text: &str,
+    ) -> Result<WorkspaceId, Refusal> {
+        Ok(self
+            .queries()
+            .workspace(identity, &workspace_ref(text)?)?
+            .id)
+    }
+
+    /// The same, and the node its machine runs on.
+    pub(super) fn running(
+        &self,
+        identity: &Identity,
+        text: &str,
+    ) -> Result<(WorkspaceId, NodeId), Refusal> {
+        let view = self.queries().workspace(identity, &workspace_ref(text)?)?;
+        match (view.phase, view.node) {
+            (Phase::Running | Phase::Starting, Some(node)) if !view.unknown => Ok((view.id, node)),
+            _ => {
+                let phase = if view.unknown {
+                    "unknown"
+                } else {
+                    view.phase.as_str()
+                };
+                Err(Refusal::new(
+                    ProblemCode::NotRunning,
+                    format!("workspace {} is not running: {phase}", view.name),
+                    format!("start it first: `nexus workspace start {}`", view.name),
+                )
+                .naming("workspace", phase))
+            }
+        }
+    }
+
+    /// The output of steps.
+    pub(super) fn step_logs(&self) -> Result<StepLogs, Refusal> {
+        self.app().logs().cloned().ok_or_else(no_bus)
+    }
+
+    /// Commands run in workspaces.
+    pub(super) fn execs(&self) -> Result<Execs, Refusal> {
+        self.app().bus().map(Execs::on).ok_or_else(no_bus)
+    }
+}
+
+fn no_bus() -> Refusal {
+    Refusal::new(
+        ProblemCode::LogUnavailable,
+        "this server keeps its log in memory and has no bus",
+        "start it with one: `nexusd daemon`",
+    )
+}

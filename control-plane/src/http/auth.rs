@@ -1,0 +1,137 @@
+//! Who asks: one layer under every route, so that no route can forget to ask.
+//!
+//! ```text
+//!             TCP                                  local socket
+//!  Host is one of ours, else 403                        │
+//!  Origin, where something changes, else 403            │
+//!        └────────────────────┬─────────────────────────┘
+//!                     a token? its bearer, else 401
+//!                     none, and the kernel says the socket's other end is
+//!                     this server's own user or root? the operator
+//!                     else 401, except for /livez
+//! ```
+
+mod host;
+mod origin;
+mod token;
+
+pub use host::HostNames;
+pub(super) use token::Token;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::header::{HeaderValue, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use nexus_events::problem::ProblemCode;
+
+use super::Api;
+use super::error::Refusal;
+use super::listen::Peer;
+use crate::identity::Identity;
+
+/// The one route that answers everybody: it tells nothing but that the process lives.
+const OPEN: &str = "/livez";
+
+/// The routes a person reads in a browser, which can send a token only as a password.
+const PAGES: [&str; 2] = ["/docs", "/openapi.json"];
+
+/// The layer: an [`Identity`] in the request's extensions, or a refusal.
+pub(crate) async fn identify(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    if let Err(refusal) = check_site(&api, &request) {
+        return refusal.into_response();
+    }
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(MatchedPath::as_str);
+    let page = route.is_some_and(|route| PAGES.contains(&route));
+    if route == Some(OPEN) {
+        return next.run(request).await;
+    }
+    match who_asks(&api, &request, page) {
+        Ok(identity) => {
+            request.extensions_mut().insert(identity);
+            next.run(request).await
+        }
+        Err(refusal) => challenge(refusal, page),
+    }
+}
+
+/// Host and Origin, which matter where browsers can reach: over TCP.
+fn check_site(api: &Api, request: &Request) -> Result<(), Refusal> {
+    if let Some(Peer::Local { .. }) = request.extensions().get::<Peer>() {
+        return Ok(());
+    }
+    let host = api.hosts().check(request.headers())?;
+    if origin::is_exempt(request.method(), request.headers()) {
+        return Ok(());
+    }
+    origin::check(request.headers(), host)
+}
+
+fn who_asks(api: &Api, request: &Request, page: bool) -> Result<Identity, Refusal> {
+    let peer = request.extensions().get::<Peer>().copied();
+    match (token::given(request.headers(), page)?, peer) {
+        (Some(token), _) => api.bearer(&token),
+        (None, Some(Peer::Local { user })) if is_trusted(user) => Ok(Identity::Operator),
+        (None, _) => Err(unknown(
+            "Authorization",
+            "the header is missing",
+            "send `Authorization: Bearer TOKEN` (the first token is in ~/.nexus/token), or use \
+             the local socket: `curl --unix-socket ~/.nexus/daemon.sock http://localhost/health`",
+        )),
+    }
+}
+
+/// The server's own user, and root, could read its files anyway.
+fn is_trusted(user: u32) -> bool {
+    user == 0 || user == rustix::process::geteuid().as_raw()
+}
+
+/// A refusal of whoever asks.
+pub(super) fn unknown(field: &str, cause: &str, hint: &str) -> Refusal {
+    Refusal::new(
+        ProblemCode::AuthenticationError,
+        format!("{field}: {cause}"),
+        hint,
+    )
+    .naming(field, cause)
+}
+
+fn challenge(refusal: Refusal, page: bool) -> Response {
+    let mut response = refusal.into_response();
+    let headers = response.headers_mut();
+    headers.append(
+        WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer realm=\"nexus\""),
+    );
+    if page {
+        let basic = "Basic realm=\"nexus: any name, a token as the password\"";
+        headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(basic));
+    }
+    response
+}
+
+/// Who asks, for handlers. A route that stood outside the layer would answer 401.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller(pub Identity);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        parts
+            .extensions
+            .get::<Identity>()
+            .copied()
+            .map(Self)
+            .ok_or_else(|| {
+                unknown(
+                    "Authorization",
+                    "nobody checked it",
+                    "report this: a route has no guard",
+                )
+            })
+    }
+}

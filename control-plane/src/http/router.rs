@@ -1,0 +1,99 @@
+//! The API's table of contents.
+
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Router, extract::Request};
+use nexus_events::problem::ProblemCode;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::{Refusal, SEE_DOCS, render};
+use super::routes::{
+    document, events, exec, health, keys, lifecycle, logs, metrics, nodes, operations, parked,
+    status, timeline, tokens, users, workspaces,
+};
+use super::{Api, HostNames, auth, openapi, patience, reply, trace};
+use crate::app::App;
+
+/// Every route, each with what the document says of it.
+fn table() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::bare())
+        .routes(routes!(workspaces::create_from_seed))
+        .routes(routes!(workspaces::list, workspaces::create))
+        .routes(routes!(workspaces::read, lifecycle::remove))
+        .routes(routes!(status::read))
+        .routes(routes!(lifecycle::start))
+        .routes(routes!(lifecycle::stop))
+        .routes(routes!(lifecycle::delete))
+        .routes(routes!(timeline::events))
+        .routes(routes!(timeline::operations))
+        .routes(routes!(logs::read))
+        .routes(routes!(exec::run))
+        .routes(routes!(operations::list))
+        .routes(routes!(operations::read))
+        .routes(routes!(events::read))
+        .routes(routes!(events::follow))
+        .routes(routes!(parked::list))
+        .routes(routes!(parked::retry))
+        .routes(routes!(parked::discard))
+        .routes(routes!(users::register))
+        .routes(routes!(users::list))
+        .routes(routes!(users::read))
+        .routes(routes!(keys::add))
+        .routes(routes!(keys::remove))
+        .routes(routes!(tokens::list, tokens::issue))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(nodes::list))
+        .routes(routes!(nodes::read))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::health))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(document::openapi))
+        .routes(routes!(document::docs))
+}
+
+/// The document, without a server.
+pub fn document() -> OpenApi {
+    openapi::finished(table().into_openapi())
+}
+
+/// The API of `app`. Layers from the outside in: trace, problems, panics, time, identity.
+pub fn router(app: App, hosts: HostNames, shutdown: CancellationToken) -> Router {
+    let (table, document) = table().split_for_parts();
+    let document = openapi::written(&openapi::finished(document));
+    let api = Api::new(app, hosts, shutdown, document);
+    table
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_like_this)
+        .layer(from_fn_with_state(api.clone(), reply::say_sequence))
+        .layer(from_fn_with_state(api.clone(), auth::identify))
+        .layer(from_fn(patience::limit))
+        .layer(CatchPanicLayer::custom(patience::panicked))
+        .layer(from_fn(render))
+        .layer(from_fn(trace::observe))
+        .with_state(api)
+}
+
+async fn nothing_here(request: Request) -> Refusal {
+    let path: String = request.uri().path().escape_debug().take(200).collect();
+    Refusal::new(
+        ProblemCode::NotFound,
+        format!("path: there is nothing at `{path}`"),
+        SEE_DOCS,
+    )
+    .naming("path", "unknown")
+}
+
+async fn not_like_this(request: Request) -> Refusal {
+    let path: String = request.uri().path().escape_debug().take(200).collect();
+    let cause = format!("`{}` is not answered at `{path}`", request.method());
+    Refusal::new(
+        ProblemCode::MethodNotAllowed,
+        format!("method: {cause}"),
+        SEE_DOCS,
+    )
+    .naming("method", cause)
+}

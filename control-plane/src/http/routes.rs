@@ -1,0 +1,22 @@
+//! One file per resource: its parameters, its handlers, what the document says of them. Handlers
+//! read the request, call one command or query, and answer; nothing is decided here.
+
+pub(super) mod document;
+pub(super) mod events;
+pub(super) mod exec;
+mod freshness;
+pub(super) mod health;
+pub(super) mod keys;
+pub(super) mod lifecycle;
+pub(super) mod logs;
+pub(super) mod metrics;
+pub(super) mod nodes;
+pub(super) mod operations;
+pub(super) mod parked;
+pub(super) mod status;
+pub(super) mod timeline;
+pub(super) mod tokens;
+pub(super) mod users;
+pub(super) mod workspaces;
+
+pub(super) use workspaces::workspace_ref;

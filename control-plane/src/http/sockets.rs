@@ -1,0 +1,96 @@
+//! How many tails may be open: so many a user, so that one cannot take the room of all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nexus_events::id::UserId;
+use nexus_events::problem::ProblemCode;
+
+use super::error::Refusal;
+use crate::identity::Identity;
+
+/// The most tails one user has at a time. The operator's are limited by connections alone.
+const MOST: usize = 32;
+
+/// The tails that are open. Clones share the count.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sockets {
+    open: Arc<Mutex<HashMap<UserId, usize>>>,
+}
+
+/// Room for one tail, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+    sockets: Sockets,
+    user: Option<UserId>,
+}
+
+impl Sockets {
+    /// Room for one more tail of `identity`.
+    ///
+    /// # Errors
+    /// `RATE_LIMIT` when they have as many as one may.
+    pub(crate) fn room(&self, identity: &Identity) -> Result<Room, Refusal> {
+        let user = identity.user();
+        if let Some(user) = user {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = open.entry(user).or_default();
+            if *count >= MOST {
+                let detail = format!("connections: {MOST} tails of yours are open already");
+                let hint = "close one of them, or follow several workspaces with one tail";
+                return Err(Refusal::new(ProblemCode::RateLimit, detail, hint)
+                    .naming("connections", "too many"));
+            }
+            *count += 1;
+        }
+        metrics::gauge!("nexus_tails").increment(1);
+        Ok(Room {
+            sockets: self.clone(),
+            user,
+        })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        metrics::gauge!("nexus_tails").decrement(1);
+        let Some(user) = self.user else { return };
+        let mut open = self
+            .sockets
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&user) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&user);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_events::id::TokenId;
+    use nexus_events::user::Scope;
+
+    use super::*;
+
+    #[test]
+    fn one_user_cannot_take_the_room_of_another() {
+        let user = |name: &str| Identity::User {
+            id: UserId::derived(name),
+            scope: Scope::User,
+            token: TokenId::derived(name),
+        };
+        let sockets = Sockets::default();
+        let mut rooms: Vec<Room> = (0..MOST)
+            .map(|_| sockets.room(&user("a")).unwrap())
+            .collect();
+        assert!(sockets.room(&user("a")).is_err());
+        assert!(sockets.room(&user("b")).is_ok());
+        assert!(sockets.room(&Identity::Operator).is_ok());
+        rooms.pop();
+        assert!(sockets.room(&user("a")).is_ok());
+    }
+}
