@@ -113,9 +113,6 @@ pub struct SandboxReady {
     pub elapsed_us: u64,
     /// What the sandbox has and lacks.
     pub capabilities: SandboxCapabilities,
-    /// The control groups it is in; the worker removes them after its end.
-    #[serde(default)]
-    pub cgroups: Vec<PathBuf>,
 }
 
 /// What a sandbox on this host, by this user, has and lacks.
