@@ -58,6 +58,18 @@ pub struct Queries {
     pub(crate) sequence: watch::Receiver<u64>,
 }
 
+impl Queries {
+    /// Who is who, as far as they are readable.
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The heartbeats of nodes.
+    pub const fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+}
+
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {

@@ -1,13 +1,18 @@
 //! Deciding about one aggregate, from its projected row.
+//!
+//! A row may be a moment old. An event decided on an old row meets a conflict, and the repository
+//! decides again; a refusal, or nothing to be done, meets nobody. So those are only believed
+//! once the log has nothing newer.
 
-use nexus_events::aggregate::Aggregate as _;
-use nexus_events::claim::{Claim, ClaimId};
+use nexus_events::aggregate::Aggregate;
+use nexus_events::claim::{Claim, ClaimCommand, ClaimId, ClaimRejection};
 use nexus_events::envelope::Context;
 use nexus_events::id::{NodeId, UserId, WorkspaceId};
 use nexus_events::node::{Node, NodeCommand};
 use nexus_events::user::{User, UserCommand};
 use nexus_events::workspace::{Command, Workspace};
-use nexus_nats::{Outcome, Repository, Snapshot};
+use nexus_nats::repository::Effect;
+use nexus_nats::{ExecuteError, Log, Outcome, Repository, Snapshot};
 
 use super::{CommandError, Commands};
 use crate::projections::{self, ProjectionError, Record};
@@ -15,10 +20,7 @@ use crate::queries::QueryError;
 
 impl<A> From<Record<A>> for Snapshot<A> {
     fn from(record: Record<A>) -> Self {
-        Self {
-            state: record.state,
-            sequence: record.sequence,
-        }
+        Self { state: record.state, sequence: record.sequence }
     }
 }
 
@@ -32,10 +34,42 @@ impl From<ProjectionError> for CommandError {
     }
 }
 
+/// Decides on `known`, and once more on what the log has since when that gives no event.
+async fn execute<A: Aggregate>(
+    log: &Log,
+    id: &A::Id,
+    known: Snapshot<A>,
+    command: &A::Command,
+    context: Context,
+) -> Result<Outcome<A>, ExecuteError<A::Rejection>> {
+    let aggregates = Repository::<A>::new(log.clone());
+    let decide = |state: &A| state.decide(command);
+    let again = context.clone();
+    let first = aggregates.execute(id, known.clone(), decide, || context).await;
+    match first {
+        Ok(Outcome { effect: Effect::Nothing(_), .. }) | Err(ExecuteError::Rejected(_)) => {}
+        Ok(_) | Err(_) => return first,
+    }
+    let then = known.sequence;
+    let newest = aggregates.catch_up(id, known).await?;
+    if newest.sequence == then {
+        return first;
+    }
+    aggregates.execute(id, newest, decide, || again).await
+}
+
 impl Commands {
-    /// The workspaces in the log.
-    pub(crate) fn workspaces(&self) -> Repository<Workspace> {
-        Repository::new(self.queries.backbone.log.clone())
+    fn log(&self) -> &Log {
+        &self.queries.backbone.log
+    }
+
+    /// The workspace as the log has it.
+    pub(super) async fn stored_workspace(
+        &self,
+        id: WorkspaceId,
+    ) -> Result<Snapshot<Workspace>, CommandError> {
+        let stored = Repository::<Workspace>::new(self.log().clone()).load(&id).await;
+        stored.map_err(|error| CommandError::Inside(error.into()))
     }
 
     pub(crate) async fn on_workspace(
@@ -45,11 +79,7 @@ impl Commands {
         command: &Command,
         context: Context,
     ) -> Result<Outcome<Workspace>, CommandError> {
-        let decide = |state: &Workspace| state.decide(command);
-        Ok(self
-            .workspaces()
-            .execute(&id, known.into(), decide, || context)
-            .await?)
+        Ok(execute(self.log(), &id, known.into(), command, context).await?)
     }
 
     pub(crate) async fn on_user(
@@ -58,15 +88,8 @@ impl Commands {
         command: &UserCommand,
         context: Context,
     ) -> Result<Outcome<User>, CommandError> {
-        let known = self
-            .queries
-            .database
-            .read(|connection| projections::user(connection, id))?;
-        let users = Repository::<User>::new(self.queries.backbone.log.clone());
-        let decide = |state: &User| state.decide(command);
-        Ok(users
-            .execute(&id, snapshot(known), decide, || context)
-            .await?)
+        let known = self.queries.database.read(|connection| projections::user(connection, id))?;
+        Ok(execute(self.log(), &id, snapshot(known), command, context).await?)
     }
 
     pub(crate) async fn on_node(
@@ -75,23 +98,21 @@ impl Commands {
         command: &NodeCommand,
         context: Context,
     ) -> Result<Outcome<Node>, CommandError> {
-        let known = self
-            .queries
-            .database
-            .read(|connection| projections::node(connection, id))?;
-        let nodes = Repository::<Node>::new(self.queries.backbone.log.clone());
-        let decide = |state: &Node| state.decide(command);
-        Ok(nodes
-            .execute(&id, snapshot(known), decide, || context)
-            .await?)
+        let known = self.queries.database.read(|connection| projections::node(connection, id))?;
+        Ok(execute(self.log(), &id, snapshot(known), command, context).await?)
     }
 
-    /// The claim as projected.
-    pub(super) fn claim(&self, id: &ClaimId) -> Result<Snapshot<Claim>, CommandError> {
-        let known = self
-            .queries
-            .database
-            .read(|connection| projections::claim(connection, id))?;
-        Ok(snapshot(known))
+    /// The outer error is a failure, the inner one the claim's own refusal.
+    pub(super) async fn on_claim(
+        &self,
+        id: &ClaimId,
+        command: &ClaimCommand,
+        context: Context,
+    ) -> Result<Result<Outcome<Claim>, ClaimRejection>, CommandError> {
+        let known = self.queries.database.read(|connection| projections::claim(connection, id))?;
+        match execute(self.log(), id, snapshot(known), command, context).await {
+            Err(ExecuteError::Rejected(rejection)) => Ok(Err(rejection)),
+            outcome => Ok(Ok(outcome?)),
+        }
     }
 }

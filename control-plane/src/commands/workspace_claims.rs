@@ -3,13 +3,11 @@
 //! Both are claimed at once, before the workspace is requested. Should the request not come about
 //! they are let go; should this process end in between, a reconciler lets them go.
 
-use nexus_events::aggregate::Aggregate as _;
-use nexus_events::claim::{Claim, ClaimCommand, ClaimId, ClaimRejection};
+use nexus_events::claim::{ClaimCommand, ClaimId, ClaimRejection};
 use nexus_events::envelope::Context;
 use nexus_events::id::{EventId, UserId, WorkspaceId};
 use nexus_events::name::WorkspaceName;
 use nexus_events::workspace::Phase;
-use nexus_nats::{ExecuteError, Repository, Snapshot};
 
 use super::{CommandError, Commands, RequestContext};
 use crate::identity::Identity;
@@ -112,18 +110,11 @@ impl Commands {
         id: &ClaimId,
     ) -> Result<Result<(), WorkspaceId>, CommandError> {
         let at = claimant.context.now;
-        let command = ClaimCommand::Claim {
-            workspace: claimant.workspace,
-            at,
-        };
-        let claimed = self
-            .on_claim(id, self.claim(id)?, &command, claimant.event())
-            .await;
-        match claimed {
-            Ok(()) => Ok(Ok(())),
-            Err(ExecuteError::Rejected(ClaimRejection::Held { holder })) => Ok(Err(holder)),
-            Err(error) => Err(error.into()),
-        }
+        let command = ClaimCommand::Claim { workspace: claimant.workspace, at };
+        Ok(match self.on_claim(id, &command, claimant.event()).await? {
+            Ok(_) => Ok(()),
+            Err(ClaimRejection::Held { holder }) => Err(holder),
+        })
     }
 
     /// Lets go of a claim of `holder`; anybody else's stays.
@@ -133,13 +124,11 @@ impl Commands {
         holder: WorkspaceId,
         context: Context,
     ) -> Result<(), CommandError> {
-        let command = ClaimCommand::Release {
-            workspace: holder,
-            at: context.at,
-        };
-        Ok(self
-            .on_claim(id, self.claim(id)?, &command, context)
-            .await?)
+        let command = ClaimCommand::Release { workspace: holder, at: context.at };
+        match self.on_claim(id, &command, context).await? {
+            Ok(_) => Ok(()),
+            Err(rejection) => Err(CommandError::Inside(rejection.into())),
+        }
     }
 
     /// Lets go of what was claimed for a request that came to nothing.
@@ -151,21 +140,6 @@ impl Commands {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, claim = %id, "left to the reconciler");
         }
-    }
-
-    async fn on_claim(
-        &self,
-        id: &ClaimId,
-        known: Snapshot<Claim>,
-        command: &ClaimCommand,
-        context: Context,
-    ) -> Result<(), ExecuteError<ClaimRejection>> {
-        let claims = Repository::<Claim>::new(self.queries.backbone.log.clone());
-        let decide = |state: &Claim| state.decide(command);
-        claims
-            .execute(id, known, decide, || context)
-            .await
-            .map(drop)
     }
 
     fn is_deleted(&self, workspace: WorkspaceId) -> Result<bool, CommandError> {

@@ -143,8 +143,7 @@ impl Commands {
             )),
             // The same request was stored a moment ago, or another one under the same key.
             Err(CommandError::KeyReused) => {
-                let stored = self.workspaces().load(&workspace).await;
-                let stored = stored.map_err(|error| CommandError::Inside(error.into()))?;
+                let stored = self.stored_workspace(workspace).await?;
                 self.let_go_of_others(claimant, &stored.state, owner, &claimed, port)
                     .await;
                 self.same_request(&stored.state, owner, &request)?;

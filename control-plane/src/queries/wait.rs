@@ -12,6 +12,11 @@ impl Queries {
         *self.sequence.borrow()
     }
 
+    /// The newest event projected, and when that changes.
+    pub fn projected(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.sequence.clone()
+    }
+
     /// Waits until `sequence` is projected: who waits for their write's sequence reads their write.
     ///
     /// # Errors
