@@ -14,6 +14,9 @@ use uuid::Uuid;
 const CONTENT: Uuid = Uuid::from_u128(0x6e65_7875_7300_5000_8000_0000_696e_6974);
 
 /// Where nexus-init is: `NEXUS_INIT`, else in `NEXUS_BIN_DIR`, else beside this program.
+///
+/// # Errors
+/// It is not there, and where it was looked for.
 pub fn locate() -> io::Result<PathBuf> {
     let named = std::env::var_os("NEXUS_INIT").map(PathBuf::from);
     let folder = std::env::var_os("NEXUS_BIN_DIR").map(PathBuf::from);
@@ -32,7 +35,26 @@ pub fn locate() -> io::Result<PathBuf> {
     Err(io::Error::new(io::ErrorKind::NotFound, cause))
 }
 
+/// The same for tests, whose programs are a folder below the binaries.
+///
+/// # Errors
+/// As [`locate`].
+#[cfg(feature = "testing")]
+pub fn locate_for_tests() -> io::Result<PathBuf> {
+    locate().or_else(|error| {
+        let beside = std::env::current_exe()?;
+        let built = beside
+            .parent()
+            .and_then(Path::parent)
+            .map(|folder| folder.join("nexus-init"));
+        built.filter(|path| path.is_file()).ok_or(error)
+    })
+}
+
 /// A copy of `binary` in `folder`, made when there is none of this content.
+///
+/// # Errors
+/// The binary cannot be read, or the copy cannot be written.
 pub fn install(binary: &Path, folder: &Path) -> io::Result<PathBuf> {
     let content = fs::read(binary).map_err(|error| {
         io::Error::new(

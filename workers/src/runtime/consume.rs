@@ -15,6 +15,8 @@ use crate::provider::Provider;
 
 /// Before a command that was handed back comes again.
 const AGAIN: Duration = Duration::from_secs(2);
+/// Before a command of another node comes again: time for that node to come back.
+const ELSEWHERE: Duration = Duration::from_secs(10);
 
 /// The two queues of a worker: work for whoever has room, and work for the node that has the
 /// machine. Each has room of its own.
@@ -125,6 +127,9 @@ impl<P: Provider> Runtime<P> {
         );
         let answered = match self.perform(&command, redelivered).await {
             Verdict::Done => delivery.done().await,
+            // The log ends it: at its deadline, or when the node is called lost.
+            Verdict::Elsewhere if delivery.is_last() => delivery.done().await,
+            Verdict::Elsewhere => delivery.retry_after(ELSEWHERE).await,
             Verdict::HandBack(reason) if delivery.is_last() => delivery.give_up(&reason).await,
             Verdict::HandBack(reason) => {
                 tracing::warn!(reason, command = %command.id, "handed back");

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use nexus_events::failure::Failure;
 use nexus_events::work::WorkCommand;
-use nexus_events::workspace::{Command, Definition, OperationKind, Report};
+use nexus_events::workspace::{Command, Definition, OperationKind, Rejection, Report};
 use nexus_nats::Snapshot;
 
 use super::bring_up::bring_up;
@@ -20,6 +20,9 @@ use crate::provider::Provider;
 pub enum Verdict {
     /// Its outcome is in the log, or it is nobody's any more: take it from the queue.
     Done,
+    /// Another node has taken it and has not finished: it is to come again until that node takes
+    /// it up anew, or the log calls it over.
+    Elsewhere,
     /// Not done: let it come again.
     HandBack(String),
     /// It can never be done: put it where a person sees it.
@@ -60,6 +63,9 @@ impl<P: Provider> Runtime<P> {
             .await;
         let recorder = match self.place(command, redelivered).await {
             Ok(recorder) => recorder,
+            Err(RecordError::Rejected(Rejection::PlacedElsewhere { .. })) => {
+                return Verdict::Elsewhere;
+            }
             Err(RecordError::Rejected(reason)) => {
                 tracing::info!(%reason, command = %command.id, "the command is nobody's any more");
                 return Verdict::Done;

@@ -1,7 +1,7 @@
 //! How far init's reports were heard, so that a worker that comes back loses no output.
 //!
-//! Only a cache: what matters is told once by the ids of events and by state, whatever stands
-//! here. Without it, output printed while the worker was away is missing from the logs.
+//! Only a cache: without it the services are told as they stand now, and output printed while the
+//! worker was away is missing from the logs.
 
 use std::path::PathBuf;
 
@@ -29,16 +29,15 @@ impl Positions {
         })
     }
 
-    /// The last report heard of the machine `handle`; a machine made anew counts from 1 again.
-    pub(super) fn read(&self, workspace: WorkspaceId, handle: &str) -> u64 {
-        let text = self
-            .path(workspace)
-            .and_then(|path| std::fs::read_to_string(path).ok());
-        let text = text.unwrap_or_default();
-        match text.split_once(' ') {
-            Some((machine, number)) if machine == handle => number.trim().parse().unwrap_or(0),
-            _ => 0,
+    /// The last report heard of the machine `handle`, if that is known; a machine made anew counts
+    /// from 1 again.
+    pub(super) fn read(&self, workspace: WorkspaceId, handle: &str) -> Option<u64> {
+        let text = std::fs::read_to_string(self.path(workspace)?).ok()?;
+        let (machine, number) = text.split_once(' ')?;
+        if machine != handle {
+            return None;
         }
+        number.trim().parse().ok()
     }
 
     /// Remembers `number`; for plain output only now and then.

@@ -29,7 +29,8 @@ struct Watch<P> {
     definition: Definition,
     handle: String,
     recorder: Recorder,
-    after: u64,
+    /// The last report heard; `None` when nobody remembers.
+    after: Option<u64>,
 }
 
 impl<P: Provider> Runtime<P> {
@@ -45,6 +46,7 @@ impl<P: Provider> Runtime<P> {
         let after = self.shared.positions.read(workspace, &handle);
         let recorder = recorder.with_origin(Origin::unasked(self.shared.node));
         let runtime = self.clone();
+        let ending = self.shared.ending.clone();
         let watch = Watch {
             runtime,
             workspace,
@@ -54,7 +56,9 @@ impl<P: Provider> Runtime<P> {
             recorder,
             after,
         };
-        let task = tokio::spawn(watch.run());
+        let task = tokio::spawn(async move {
+            let _ended = ending.run_until_cancelled(watch.run()).await;
+        });
         self.shared.turns.watch(workspace, task);
     }
 }
@@ -81,30 +85,28 @@ impl<P: Provider> Watch<P> {
     async fn follow(&mut self) -> Result<(), ClientError> {
         let socket = self.shared().provider.init_socket(self.workspace);
         let client = Client::connect_within(&socket, INIT_LIMIT).await?;
-        let caught_up = self.compare(&client).await?;
-        let mut reports = client.reports(self.after).await?;
+        let after = match self.after {
+            Some(after) => after,
+            None => self.compare(&client).await?,
+        };
+        let mut reports = client.reports(after).await?;
         while let Some(report) = reports.next().await? {
-            let is_history = report.number <= caught_up;
-            self.take(report, is_history).await;
+            self.take(report).await;
         }
         Ok(())
     }
 
-    /// Tells how the services stand now. Reports up to the number returned are history then: only
-    /// their output is still of use.
+    /// Tells how the services stand now, which stands for every report up to the number returned.
     async fn compare(&mut self, client: &Client) -> Result<u64, ClientError> {
         let status = client.status().await?;
-        // A machine made anew counts its reports from 1.
-        if self.after == 0 || self.after > status.last_report {
-            self.after = status.last_report;
-        }
         for service in status.services.iter().filter_map(service_now) {
             self.tell_service(service).await;
         }
+        self.after = Some(status.last_report);
         Ok(status.last_report)
     }
 
-    async fn take(&mut self, report: report::Report, is_history: bool) {
+    async fn take(&mut self, report: report::Report) {
         let (number, at_ms) = (report.number, report.at_ms);
         let operation = report.operation.parse();
         let heard = hear(report.event, &self.definition.name);
@@ -124,19 +126,17 @@ impl<P: Provider> Watch<P> {
                     self.shared().output.write(chunk).await;
                 }
             }
-            Heard::Service(service) if !is_history => self.tell_service(service).await,
-            Heard::Activity { source, at } if !is_history => {
+            Heard::Service(service) => self.tell_service(service).await,
+            Heard::Activity { source, at } => {
                 self.tell(Command::ObserveActivity { source, at }).await;
             }
-            Heard::Service(_)
-            | Heard::Activity { .. }
-            | Heard::Step(_)
+            Heard::Step(_)
             | Heard::HostKey { .. }
             | Heard::Cloned { .. }
             | Heard::Finished(_)
             | Heard::Nothing => {}
         }
-        self.after = number;
+        self.after = Some(number);
         self.shared()
             .positions
             .note(self.workspace, &self.handle, number, is_output);

@@ -1,6 +1,7 @@
 //! The container of a workspace: looked up, made, looked up again.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::{
@@ -8,6 +9,7 @@ use bollard::models::{
     MountType, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
+use tokio::time::Instant;
 
 use super::error::{engine_error, is_absent, is_taken};
 use super::{DockerProvider, make_folder, source, volume};
@@ -26,6 +28,10 @@ pub(super) const INSTANCE: &str = "nexus.instance";
 /// Who works in it, and where: what its image said when it was made.
 const USER: &str = "nexus.user";
 const HOME: &str = "nexus.home";
+
+/// How long a container may take from its name being taken to being there.
+const BEING_MADE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Where init and its socket are inside.
 const INIT: &str = "/.nexus/init";
@@ -78,11 +84,29 @@ pub(super) async fn ensure(
             handle: made.id,
             reused: false,
         }),
-        Err(error) if is_taken(&error) => find(docker, spec, &provider.options.instance)
-            .await?
-            .map(|found| found.machine)
-            .ok_or_else(|| engine_error(format!("making container {name}"), error)),
+        Err(error) if is_taken(&error) => found_soon(docker, spec, provider).await,
         Err(error) => Err(engine_error(format!("making container {name}"), error)),
+    }
+}
+
+/// The container somebody else (or an earlier call that was cut off) is making right now: its name
+/// is taken before it can be looked up.
+async fn found_soon(
+    docker: &Docker,
+    spec: &MachineSpec,
+    provider: &DockerProvider,
+) -> Result<Machine> {
+    let deadline = Instant::now() + BEING_MADE;
+    loop {
+        if let Some(found) = find(docker, spec, &provider.options.instance).await? {
+            return Ok(found.machine);
+        }
+        if Instant::now() > deadline {
+            let attempted = format!("making container {}", machine_name(spec.workspace));
+            let cause = "its name is taken by a container that cannot be seen";
+            return Err(ProviderError::new(ErrorClass::Busy, attempted, cause));
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -193,10 +217,10 @@ fn body(
         entrypoint: words(&[INIT]),
         cmd: words(&[
             "serve",
-            "--socket",
-            &format!("{RUN}/init.sock"),
             "--state",
             STATE,
+            "--socket",
+            &format!("{RUN}/init.sock"),
         ]),
         env: Some(environment.collect()),
         labels: Some(own_labels),

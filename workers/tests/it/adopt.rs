@@ -1,0 +1,73 @@
+//! A worker that comes back finds what runs, what ended, and what nobody asked for.
+
+use nexus_events::workspace::{MachineExit, Phase, ServiceStatus, WorkspaceEvent};
+use nexus_init_protocol::ReportEvent;
+use nexus_workers::conformance::{bring_up, small_spec};
+use nexus_workers::fake::FakeProvider;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_running_workspace_is_watched_again() {
+    let world = World::new();
+    let first = world.worker();
+    let create = world.create(&[("web", 8080)]).await;
+    first.perform(&create, false).await;
+    first.hand_back();
+    drop(first);
+    let second = world.worker();
+    let found = second.adopt().await.unwrap();
+    assert_eq!(found.adopted, [create.workspace]);
+    let init = world.engine.init(create.workspace).unwrap();
+    init.report(ReportEvent::ServiceUnhealthy {
+        service: "web".into(),
+        cause: "ill".into(),
+    });
+    world
+        .wait_for(create.workspace, |event| {
+            matches!(
+                event,
+                WorkspaceEvent::ServiceChanged {
+                    status: ServiceStatus::Unhealthy,
+                    ..
+                }
+            )
+        })
+        .await;
+    assert!(
+        second.adopt().await.unwrap().adopted.is_empty(),
+        "it is watched already"
+    );
+}
+
+#[tokio::test]
+async fn a_machine_that_ended_meanwhile_is_told() {
+    let world = World::new();
+    let first = world.worker();
+    let create = world.create(&[]).await;
+    first.perform(&create, false).await;
+    first.hand_back();
+    drop(first);
+    let exit = MachineExit {
+        code: Some(1),
+        out_of_memory: false,
+        cause: "it fell over".into(),
+    };
+    world.engine.crash(create.workspace, exit);
+    let found = world.worker().adopt().await.unwrap();
+    assert_eq!(found.ended, [create.workspace]);
+    let state = world.state(create.workspace).await;
+    assert_eq!(state.phase, Phase::Failed);
+    assert_eq!(state.failure.unwrap().cause, "it fell over");
+}
+
+#[tokio::test]
+async fn a_machine_nobody_asked_for_is_listed_and_left_alone() {
+    let world = World::new();
+    let spec = small_spec("orphan");
+    bring_up(&FakeProvider::on(&world.engine), &spec).await;
+    let found = world.worker().adopt().await.unwrap();
+    assert_eq!(found.orphans.len(), 1);
+    assert_eq!(found.orphans[0].workspace, spec.workspace);
+    assert_eq!(world.engine.machines().len(), 1);
+}

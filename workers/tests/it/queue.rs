@@ -1,0 +1,193 @@
+//! Over a real server: commands are taken, acked after their outcome, and programs are run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use nexus_events::id::ExecId;
+use nexus_events::work::{Bytes, ExecExit, ExecFrame, ExecRequest};
+use nexus_events::workspace::{Phase, WorkspaceEvent};
+use nexus_nats::exec::Execs;
+use nexus_nats::testing::TestServer;
+use nexus_nats::{CommandQueue, Log, Published, Role};
+use nexus_workers::fake::{Call, FakeProvider, Reaction};
+use nexus_workers::runtime::{Runtime, RuntimeOptions};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::world::{PATIENCE, World};
+
+struct Plane {
+    server: TestServer,
+    world: World,
+    queue: CommandQueue,
+}
+
+impl Plane {
+    async fn start() -> Self {
+        let server = TestServer::start().await;
+        let bus = server.bus().await;
+        let world = World::over(Log::on(&bus));
+        let queue = CommandQueue::on(&bus);
+        Self {
+            server,
+            world,
+            queue,
+        }
+    }
+
+    /// A worker with a worker's rights, taking commands until `stop`.
+    async fn worker(&self, stop: &CancellationToken) -> Runtime<FakeProvider> {
+        let bus = self.server.bus_as(Role::Worker).await;
+        let world = World {
+            log: Log::on(&bus),
+            engine: self.world.engine.clone(),
+            node: self.world.node,
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let options = RuntimeOptions {
+            shutdown_grace: Duration::from_millis(50),
+            ..RuntimeOptions::default()
+        };
+        let runtime = world.worker_with(world.node, options);
+        let queues = runtime.queues(&CommandQueue::on(&bus)).await.unwrap();
+        let (consuming, stop) = (runtime.clone(), stop.clone());
+        tokio::spawn(async move {
+            let _kept = world;
+            consuming.consume(queues, stop).await;
+        });
+        runtime
+    }
+
+    async fn wait_until_answered(&self, workspace: nexus_events::id::WorkspaceId) {
+        let answered = async {
+            while self.queue.pending(workspace).await.unwrap().is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, answered)
+            .await
+            .expect("the command is answered");
+    }
+}
+
+#[tokio::test]
+async fn a_command_is_acked_once_its_outcome_is_stored() {
+    let plane = Plane::start().await;
+    let stop = CancellationToken::new();
+    let create = plane.world.create(&[]).await;
+    assert_eq!(
+        plane.queue.publish(&create).await.unwrap(),
+        Published::Queued
+    );
+    let _worker = plane.worker(&stop).await;
+    plane
+        .world
+        .wait_for(create.workspace, |event| {
+            matches!(event, WorkspaceEvent::Ready { .. })
+        })
+        .await;
+    plane.wait_until_answered(create.workspace).await;
+    let delete = plane.world.delete(create.workspace).await;
+    assert_eq!(
+        plane.queue.publish(&delete).await.unwrap(),
+        Published::Queued
+    );
+    plane.wait_until_answered(create.workspace).await;
+    assert_eq!(
+        plane.world.state(create.workspace).await.phase,
+        Phase::Deleted
+    );
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn what_a_worker_hands_back_the_next_one_finishes() {
+    let plane = Plane::start().await;
+    let stop = CancellationToken::new();
+    plane
+        .world
+        .engine
+        .script(Call::Start, Reaction::HangAfterEffect);
+    let create = plane.world.create(&[]).await;
+    plane.queue.publish(&create).await.unwrap();
+    let _first = plane.worker(&stop).await;
+    plane
+        .world
+        .engine
+        .called(Call::Start, create.workspace)
+        .await;
+    stop.cancel();
+    let _second = plane.worker(&CancellationToken::new()).await;
+    plane
+        .world
+        .wait_for(create.workspace, |event| {
+            matches!(event, WorkspaceEvent::Ready { .. })
+        })
+        .await;
+    plane.wait_until_answered(create.workspace).await;
+    assert_eq!(plane.world.engine.made(), 1);
+}
+
+#[tokio::test]
+async fn programs_are_run_and_their_end_is_told() {
+    let plane = Plane::start().await;
+    let stop = CancellationToken::new();
+    let create = plane.world.create(&[]).await;
+    plane.queue.publish(&create).await.unwrap();
+    let worker = plane.worker(&stop).await;
+    let ready = |event: &WorkspaceEvent| matches!(event, WorkspaceEvent::Ready { .. });
+    plane.world.wait_for(create.workspace, ready).await;
+    let bus = plane.server.bus_as(Role::Worker).await;
+    let serving = {
+        let (worker, stop) = (worker.clone(), stop.clone());
+        let execs = Execs::on(&bus);
+        tokio::spawn(async move { worker.serve_execs(&execs, stop).await })
+    };
+    let execs = Execs::on(&plane.server.bus().await);
+    let request = |argv: &[&str], stdin: &str| ExecRequest {
+        id: ExecId::from_uuid(Uuid::now_v7()),
+        workspace: create.workspace,
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        environment: BTreeMap::new(),
+        directory: None,
+        stdin: Bytes(stdin.as_bytes().to_vec()),
+        timeout_seconds: 10,
+    };
+    for (argv, stdin, expected) in [
+        (&["true"][..], "", vec![ExecFrame::Exit(ExecExit::Code(0))]),
+        (&["false"], "", vec![ExecFrame::Exit(ExecExit::Code(1))]),
+        (&["nowhere"], "", vec![ExecFrame::Exit(ExecExit::Code(127))]),
+        (
+            &["cat"],
+            "hello",
+            vec![
+                ExecFrame::Stdout(Bytes(b"hello".to_vec())),
+                ExecFrame::Exit(ExecExit::Code(0)),
+            ],
+        ),
+    ] {
+        let frames = frames(&execs, worker.node(), &request(argv, stdin)).await;
+        assert_eq!(frames, expected, "{argv:?}");
+    }
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+}
+
+/// Asks until the worker's subscription is there, then reads to the end.
+async fn frames(
+    execs: &Execs,
+    node: nexus_events::id::NodeId,
+    request: &ExecRequest,
+) -> Vec<ExecFrame> {
+    loop {
+        let mut replies = execs.call(node, request).await.unwrap();
+        let mut frames = Vec::new();
+        loop {
+            match replies.next().await {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => return frames,
+                Err(_) => break,
+            }
+        }
+    }
+}
