@@ -17,6 +17,9 @@ use crate::connect::Bus;
 /// Frames on their way at most; with frames of 32 KiB that is 512 KiB a program.
 pub const WINDOW: usize = 16;
 
+/// Where frames come back: apart from the other replies, which a worker must not be able to forge.
+pub(crate) const REPLIES: &str = "_INBOX_control-plane.exec";
+
 /// How long either side waits for a sign of life from the other.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -71,7 +74,7 @@ impl Execs {
     ) -> Result<ExecReplies, ExecCallError> {
         let failed =
             |source: Box<dyn std::error::Error + Send + Sync>| ExecCallError::Bus { node, source };
-        let inbox = self.client.new_inbox();
+        let inbox = format!("{REPLIES}.{}", uuid::Uuid::now_v7().simple());
         let frames = self
             .client
             .subscribe(inbox.clone())

@@ -166,7 +166,11 @@ impl Delivery {
     /// When the server does not answer; the command is delivered again all the same.
     pub async fn retry_after(mut self, delay: Duration) -> Result<(), QueueError> {
         self.answer();
-        let kind = format!(r#"-NAK {{"delay": {}}}"#, delay.as_nanos());
+        let kind = if delay.is_zero() {
+            "-NAK".to_owned()
+        } else {
+            format!(r#"-NAK {{"delay": {}}}"#, delay.as_nanos())
+        };
         Ok(self.received.acknowledge(&self.bus, kind.into()).await?)
     }
 

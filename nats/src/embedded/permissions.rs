@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::connect::Role;
+use crate::exec::REPLIES;
 use crate::topology::{COMMANDS, EVENTS, LOGS, NODES, PARKED};
 
 /// The permissions of `role`, as the server's configuration has them.
@@ -31,13 +32,15 @@ fn hears(role: Role) -> Vec<String> {
     }
 }
 
-/// Everything of ours, except what destroys: no code path may delete or purge a stream.
+/// Everything of ours, except what destroys: no code path may delete or purge a stream,
+/// or an event.
 fn control_plane() -> (Vec<String>, Vec<String>) {
     let allow = [
         "nexus.>",
         "$KV.>",
         "$JS.API.>",
         "$JS.ACK.>",
+        // The sign of life a worker asks for between the frames of a command.
         "_INBOX_worker.>",
     ]
     .map(String::from);
@@ -45,6 +48,7 @@ fn control_plane() -> (Vec<String>, Vec<String>) {
         "$JS.API.STREAM.DELETE.>",
         "$JS.API.STREAM.PURGE.>",
         "$JS.API.STREAM.RESTORE.>",
+        "$JS.API.STREAM.MSG.DELETE.NEXUS_EVENTS",
     ];
     (allow.into(), deny.map(String::from).into())
 }
@@ -57,7 +61,7 @@ fn worker() -> Vec<String> {
         "nexus.log.>".into(),
         "nexus.parked.command.*".into(),
         // The frames of a command, to whoever asked for it.
-        "_INBOX_control-plane.>".into(),
+        format!("{REPLIES}.*"),
         format!("$KV.{NODES}.*"),
         "$JS.API.INFO".into(),
         // Catching up after a conflict.

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use nexus_events::spec::Provider;
 use nexus_nats::testing::TestServer;
 use nexus_nats::{CommandQueue, Published, Role, Route};
 
-use crate::sample::{command, node, soon, workspace};
-
-const NOW: Duration = Duration::ZERO;
+use crate::sample::{bare_client, command, node, soon, workspace};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_workspace_has_one_open_command() {
@@ -156,25 +155,41 @@ async fn a_command_moves_on_from_a_dead_worker_only() {
     held.done().await.unwrap();
 }
 
+/// A worker that stalls for longer than its patience: its acknowledgement still counts, so it is
+/// the epoch and the expected sequence that keep effects single, never the acknowledgement.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_acknowledgement_is_taken_and_no_fence() {
     let server = TestServer::start().await;
     let queue = CommandQueue::on(&server.bus().await);
-    let workspace = workspace();
-    queue.publish(&command(workspace, None)).await.unwrap();
+    let work = command(workspace(), None);
+    queue.publish(&work).await.unwrap();
     let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
-    let slow = soon("it", consumer.next()).await.unwrap();
-    // As if its patience had ended: it is delivered a second time while the first works on.
-    let handed_back = soon("it again", async {
-        drop(slow);
-        consumer.next().await.unwrap()
-    })
+    let stalled = bare_client(&server).await;
+    let next = "$JS.API.CONSUMER.MSG.NEXT.NEXUS_COMMANDS.worker-fake-any";
+    let inbox = stalled.new_inbox();
+    let mut taken = stalled.subscribe(inbox.clone()).await.unwrap();
+    stalled
+        .publish_with_reply(next, inbox, r#"{"batch":1}"#.into())
+        .await
+        .unwrap();
+    let taken = soon("it is taken", taken.next()).await.unwrap();
+
+    let second = soon("the stalled worker's", consumer.next()).await.unwrap();
+    assert_eq!((second.command(), second.attempt()), (&work, 2));
+    stalled
+        .publish(taken.reply.unwrap(), "+ACK".into())
+        .await
+        .unwrap();
+    soon(
+        "it is out of the queue, though another works on it",
+        async {
+            while queue.pending(work.workspace).await.unwrap().is_some() {
+                tokio::task::yield_now().await;
+            }
+        },
+    )
     .await;
-    let mut second = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
-    handed_back.retry_after(NOW).await.unwrap();
-    let third = soon("and again", second.next()).await.unwrap();
-    third.done().await.unwrap();
-    assert_eq!(queue.pending(workspace).await.unwrap(), None);
+    second.done().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

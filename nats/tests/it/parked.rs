@@ -6,10 +6,10 @@ use nexus_events::spec::Provider;
 use nexus_nats::parked::ParkedError;
 use nexus_nats::testing::TestServer;
 use nexus_nats::{
-    Bus, CommandQueue, Expected, Filter, From, Log, Parked, ParkedSubject, Published, Role, Route,
+    Bus, CommandQueue, Expected, Filter, From, Log, Parked, ParkedSubject, Published, Route,
 };
 
-use crate::sample::{claim, command, event, soon, workspace};
+use crate::sample::{bare_client, claim, command, event, soon, workspace};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_given_up_command_is_parked_retried_and_discarded() {
@@ -63,20 +63,12 @@ async fn a_given_up_command_is_parked_retried_and_discarded() {
 
 /// Publishes bytes as they are.
 async fn raw(server: &TestServer, subject: &str, payload: &'static str) {
-    let seed = std::fs::read_to_string(server.embedded().seed_file(Role::ControlPlane)).unwrap();
-    let client = async_nats::ConnectOptions::new()
-        .nkey(seed.trim().to_owned())
-        .custom_inbox_prefix(Role::ControlPlane.inbox())
-        .connect(server.url())
-        .await
-        .unwrap();
-    let context = async_nats::jetstream::new(client);
-    context
+    let context = async_nats::jetstream::new(bare_client(server).await);
+    let stored = context
         .publish(subject.to_owned(), payload.into())
         .await
-        .unwrap()
-        .await
         .unwrap();
+    stored.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

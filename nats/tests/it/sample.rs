@@ -11,7 +11,8 @@ use nexus_events::id::{
 use nexus_events::spec::Provider;
 use nexus_events::work::WorkCommand;
 use nexus_events::workspace::{OperationKind, Workspace};
-use nexus_nats::NewEvent;
+use nexus_nats::testing::TestServer;
+use nexus_nats::{NewEvent, Role};
 use uuid::Uuid;
 
 /// How long a test waits for what must come.
@@ -74,4 +75,16 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future)
         .await
         .unwrap_or_else(|_| panic!("{what}: too late"))
+}
+
+/// A client that is not ours, with the rights of the control plane.
+pub(crate) async fn bare_client(server: &TestServer) -> async_nats::Client {
+    let role = Role::ControlPlane;
+    let seed = std::fs::read_to_string(server.embedded().seed_file(role)).unwrap();
+    async_nats::ConnectOptions::new()
+        .nkey(seed.trim().to_owned())
+        .custom_inbox_prefix(role.inbox())
+        .connect(server.url())
+        .await
+        .unwrap()
 }

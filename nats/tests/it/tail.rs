@@ -7,7 +7,7 @@ use nexus_nats::embedded::ChildState;
 use nexus_nats::testing::TestServer;
 use nexus_nats::{Expected, Filter, From, Log, Role, TailError};
 
-use crate::sample::{claim, event, soon};
+use crate::sample::{bare_client, claim, event, soon};
 
 async fn append(log: &Log, count: u64) -> u64 {
     let mut last = 0;
@@ -80,17 +80,7 @@ async fn a_tail_resumes_at_once_when_the_connection_is_back() {
 /// A log from which an event can be deleted, as no log of ours is.
 async fn lossy(server: &TestServer) -> (Log, jetstream::stream::Stream) {
     let bus = server.bus_as(Role::ControlPlane).await;
-    let client = async_nats::ConnectOptions::new()
-        .nkey(
-            std::fs::read_to_string(server.embedded().seed_file(Role::ControlPlane))
-                .unwrap()
-                .trim()
-                .to_owned(),
-        )
-        .custom_inbox_prefix(Role::ControlPlane.inbox())
-        .connect(server.url())
-        .await
-        .unwrap();
+    let client = bare_client(server).await;
     let config = jetstream::stream::Config {
         name: "NEXUS_EVENTS".into(),
         subjects: vec!["nexus.evt.>".into()],

@@ -5,17 +5,10 @@ use nexus_nats::testing::TestServer;
 use nexus_nats::topology::{self, TopologyError};
 use nexus_nats::{Expected, Log, Replicas, Role};
 
-use crate::sample::{claim, event};
+use crate::sample::{bare_client, claim, event};
 
 async fn context(server: &TestServer) -> jetstream::Context {
-    let seed = std::fs::read_to_string(server.embedded().seed_file(Role::ControlPlane)).unwrap();
-    let client = async_nats::ConnectOptions::new()
-        .nkey(seed.trim().to_owned())
-        .custom_inbox_prefix(Role::ControlPlane.inbox())
-        .connect(server.url())
-        .await
-        .unwrap();
-    jetstream::new(client)
+    jetstream::new(bare_client(server).await)
 }
 
 async fn config(context: &jetstream::Context, name: &str) -> stream::Config {
