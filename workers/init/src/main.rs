@@ -10,6 +10,7 @@ mod files;
 mod journal;
 mod process;
 mod pty;
+mod sandbox;
 mod serve;
 mod service;
 mod setup;
@@ -20,8 +21,9 @@ mod transcript;
 mod user;
 mod workspace;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Context as _;
 
@@ -33,10 +35,14 @@ usage: nexus-init serve --state DIR --socket PATH
 ";
 
 fn main() -> ExitCode {
+    let started = Instant::now();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["serve", "--state", state, "--socket", socket] => run_serve(state, socket),
+        ["serve", "--state", state, "--socket", socket]
+        | ["serve", "--socket", socket, "--state", state] => run_serve(state, socket),
+        ["sandbox", "--config", config] => sandbox::run(Path::new(config), started),
+        ["probe"] => sandbox::print_probe(),
         ["--version"] => say(&format!("nexus-init {}\n", workspace::INIT_VERSION)),
         _ => {
             eprint(USAGE);

@@ -1,153 +1,134 @@
-//! Limits by control groups, version 1 or 2, where this user may make any.
+//! Hard limits by control groups, where this user may make them: version 1 or 2.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nexus_init_protocol::sandbox::SandboxLimits;
+use nexus_init_protocol::sandbox::{SandboxConfig, SandboxLimits};
 
-/// Above all groups of ours.
-const PARENT: &str = "nexus";
-
-/// The scheduler's period in microseconds; quotas are told as a part of it.
+const ROOT: &str = "/sys/fs/cgroup";
+const OURS: &str = "nexus";
+/// Length in microseconds of the span in which processor time is counted.
 const PERIOD_US: u64 = 100_000;
 
-/// Which limits the kernel enforces, and the groups it does so by.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Enforced {
+/// What is limited.
+#[derive(Debug, Default)]
+pub(super) struct Cgroups {
     pub(super) memory: bool,
     pub(super) cpu: bool,
     pub(super) processes: bool,
-    pub(super) groups: Vec<PathBuf>,
+    pub(super) notes: Vec<String>,
 }
 
-/// Where controllers are mounted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Hierarchy {
-    /// One for all.
-    Unified(PathBuf),
-    /// One for each, as far as there are any.
-    Apart { memory: Option<PathBuf>, cpu: Option<PathBuf>, pids: Option<PathBuf> },
+/// One limit: its controller, its file and its value in each version.
+struct Limit {
+    controller: &'static str,
+    file_v1: &'static str,
+    value_v1: String,
+    file_v2: &'static str,
+    value_v2: String,
 }
 
-/// Puts a process into groups of its own. What cannot be enforced is left out.
-pub(super) fn limit(name: &str, process: u32, limits: &SandboxLimits) -> Enforced {
-    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
-    match Hierarchy::find(&mounts) {
-        Hierarchy::Unified(root) => limit_unified(&root, name, process, limits),
-        Hierarchy::Apart { memory, cpu, pids } => {
-            let mut enforced = Enforced::default();
-            let mut group = |root: &Option<PathBuf>, settings: Settings| {
-                let group = root.as_ref()?.join(PARENT).join(name);
-                enter_group(&group, process, &settings).ok()?;
-                enforced.groups.push(group);
-                (!settings.is_empty()).then_some(())
+impl Cgroups {
+    /// Makes `nexus/<directory name>` in each hierarchy that can be written, sets the limits and puts
+    /// the process there. Where that is not allowed, it is noted and the sandbox goes without.
+    pub(super) fn make(config: &SandboxConfig, process_id: u32) -> Self {
+        let name = config.directory.file_name().unwrap_or_default();
+        let version2 = Path::new(ROOT).join("cgroup.controllers").exists();
+        let mut made = Self::default();
+        for limit in wanted(&config.limits) {
+            let result = match version2 {
+                true => limit.set_v2(Path::new(ROOT), name.as_ref(), process_id),
+                false => limit.set_v1(Path::new(ROOT), name.as_ref(), process_id),
             };
-            let memory = group(&memory, v1_memory(limits)).is_some();
-            let cpu = group(&cpu, v1_cpu(limits)).is_some();
-            let processes = group(&pids, pids_max(limits)).is_some();
-            Enforced { memory, cpu, processes, ..enforced }
-        }
-    }
-}
-
-/// Which limits could be enforced, without making anything that stays.
-pub(super) fn possible() -> Enforced {
-    let name = format!("probe-{}", std::process::id());
-    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
-    let can_make = |root: &Path| {
-        let group = root.join(PARENT).join(&name);
-        let made = fs::create_dir_all(&group).is_ok();
-        made && fs::remove_dir(&group).is_ok()
-    };
-    let has = |root: &Option<PathBuf>| root.as_deref().is_some_and(can_make);
-    match Hierarchy::find(&mounts) {
-        Hierarchy::Unified(root) => {
-            let controllers = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
-            let usable = |name| can_make(&root) && controllers.split_whitespace().any(|c| c == name);
-            let (memory, cpu, processes) = (usable("memory"), usable("cpu"), usable("pids"));
-            Enforced { memory, cpu, processes, groups: Vec::new() }
-        }
-        Hierarchy::Apart { memory, cpu, pids } => {
-            let (memory, cpu, processes) = (has(&memory), has(&cpu), has(&pids));
-            Enforced { memory, cpu, processes, groups: Vec::new() }
-        }
-    }
-}
-
-type Settings = Vec<(&'static str, String)>;
-
-fn v1_memory(limits: &SandboxLimits) -> Settings {
-    limits.memory_bytes.map(|bytes| ("memory.limit_in_bytes", bytes.to_string())).into_iter().collect()
-}
-
-fn v1_cpu(limits: &SandboxLimits) -> Settings {
-    let Some(quota) = quota_us(limits) else { return Settings::new() };
-    vec![("cpu.cfs_period_us", PERIOD_US.to_string()), ("cpu.cfs_quota_us", quota.to_string())]
-}
-
-fn pids_max(limits: &SandboxLimits) -> Settings {
-    limits.processes.map(|count| ("pids.max", count.to_string())).into_iter().collect()
-}
-
-fn quota_us(limits: &SandboxLimits) -> Option<u64> {
-    limits.cpu_milli.map(|milli| (u64::from(milli) * PERIOD_US / 1000).max(1000))
-}
-
-fn limit_unified(root: &Path, name: &str, process: u32, limits: &SandboxLimits) -> Enforced {
-    let parent = root.join(PARENT);
-    let group = parent.join(name);
-    if fs::create_dir_all(&group).is_err() {
-        return Enforced::default();
-    }
-    let hand_down = |controller: &str| {
-        let line = format!("+{controller}");
-        [root, &parent].iter().all(|at| fs::write(at.join("cgroup.subtree_control"), &line).is_ok())
-    };
-    let set = |controller: &str, settings: Settings| {
-        let write = |(file, value): &(&str, String)| fs::write(group.join(file), value).is_ok();
-        !settings.is_empty() && hand_down(controller) && settings.iter().all(write)
-    };
-    let memory = limits.memory_bytes.map(|bytes| ("memory.max", bytes.to_string()));
-    let cpu = quota_us(limits).map(|quota| ("cpu.max", format!("{quota} {PERIOD_US}")));
-    let enforced = Enforced {
-        memory: set("memory", memory.into_iter().collect()),
-        cpu: set("cpu", cpu.into_iter().collect()),
-        processes: set("pids", pids_max(limits)),
-        groups: vec![group.clone()],
-    };
-    match fs::write(group.join("cgroup.procs"), process.to_string()) {
-        Ok(()) => enforced,
-        Err(_) => Enforced::default(),
-    }
-}
-
-fn enter_group(group: &Path, process: u32, settings: &Settings) -> io::Result<()> {
-    fs::create_dir_all(group)?;
-    for (file, value) in settings {
-        fs::write(group.join(file), value)?;
-    }
-    fs::write(group.join("cgroup.procs"), process.to_string())
-}
-
-impl Hierarchy {
-    fn find(mounts: &str) -> Self {
-        let lines = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-        let groups: Vec<_> = lines.filter(|line| line.len() >= 4).collect();
-        let with = |controller: &str| {
-            let has = |line: &&Vec<&str>| {
-                line[2] == "cgroup" && line[3].split(',').any(|option| option == controller)
-            };
-            groups.iter().find(has).map(|line| PathBuf::from(line[1]))
-        };
-        let (memory, cpu, pids) = (with("memory"), with("cpu"), with("pids"));
-        let unified = groups.iter().find(|line| line[2] == "cgroup2");
-        match unified {
-            Some(line) if memory.is_none() && cpu.is_none() && pids.is_none() => {
-                Self::Unified(PathBuf::from(line[1]))
+            match result {
+                Ok(()) => made.note_set(limit.controller),
+                Err(error) => made
+                    .notes
+                    .push(format!("no hard limit by {}: {error}", limit.controller)),
             }
-            _ => Self::Apart { memory, cpu, pids },
         }
+        made
+    }
+
+    /// Whether limits could be set by this user.
+    pub(super) fn probe() -> Self {
+        let is_writable =
+            |path: PathBuf| rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).is_ok();
+        let version2 = Path::new(ROOT).join("cgroup.controllers").exists();
+        let has = |controller: &str| match version2 {
+            true => is_writable(PathBuf::from(ROOT).join("cgroup.subtree_control")),
+            false => is_writable(PathBuf::from(ROOT).join(controller)),
+        };
+        let mut found = Self::default();
+        for controller in ["memory", "cpu", "pids"] {
+            match has(controller) {
+                true => found.note_set(controller),
+                false => found
+                    .notes
+                    .push(format!("no hard limit by {controller}: not writable")),
+            }
+        }
+        found
+    }
+
+    fn note_set(&mut self, controller: &str) {
+        match controller {
+            "memory" => self.memory = true,
+            "cpu" => self.cpu = true,
+            _ => self.processes = true,
+        }
+    }
+}
+
+fn wanted(limits: &SandboxLimits) -> Vec<Limit> {
+    let memory = limits.memory_bytes.map(|bytes| Limit {
+        controller: "memory",
+        file_v1: "memory.limit_in_bytes",
+        value_v1: bytes.to_string(),
+        file_v2: "memory.max",
+        value_v2: bytes.to_string(),
+    });
+    let cpu = limits.cpu_milli.map(|milli| {
+        let quota = u64::from(milli) * PERIOD_US / 1000;
+        Limit {
+            controller: "cpu",
+            file_v1: "cpu.cfs_quota_us",
+            value_v1: quota.to_string(),
+            file_v2: "cpu.max",
+            value_v2: format!("{quota} {PERIOD_US}"),
+        }
+    });
+    let processes = limits.processes.map(|count| Limit {
+        controller: "pids",
+        file_v1: "pids.max",
+        value_v1: count.to_string(),
+        file_v2: "pids.max",
+        value_v2: count.to_string(),
+    });
+    memory.into_iter().chain(cpu).chain(processes).collect()
+}
+
+impl Limit {
+    fn set_v1(&self, root: &Path, name: &Path, process_id: u32) -> io::Result<()> {
+        let group = root.join(self.controller).join(OURS).join(name);
+        fs::create_dir_all(&group)?;
+        fs::write(group.join(self.file_v1), &self.value_v1)?;
+        fs::write(group.join("cgroup.procs"), process_id.to_string())
+    }
+
+    fn set_v2(&self, root: &Path, name: &Path, process_id: u32) -> io::Result<()> {
+        let ours = root.join(OURS);
+        let group = ours.join(name);
+        fs::create_dir_all(&group)?;
+        for parent in [root, &ours] {
+            fs::write(
+                parent.join("cgroup.subtree_control"),
+                format!("+{}", self.controller),
+            )?;
+        }
+        fs::write(group.join(self.file_v2), &self.value_v2)?;
+        fs::write(group.join("cgroup.procs"), process_id.to_string())
     }
 }
 
@@ -156,23 +137,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn version_one_wins_where_both_are_mounted() {
-        let v1 = "cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n\
-            cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n";
-        let v2 = "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n";
-        let apart = Hierarchy::Apart {
-            memory: Some("/sys/fs/cgroup/memory".into()),
-            cpu: Some("/sys/fs/cgroup/cpu".into()),
-            pids: None,
-        };
-        assert_eq!(Hierarchy::find(&format!("{v1}{v2}")), apart);
-        assert_eq!(Hierarchy::find(v2), Hierarchy::Unified("/sys/fs/cgroup".into()));
-    }
-
-    #[test]
-    fn a_quota_is_a_part_of_the_period() {
-        let limits = SandboxLimits { cpu_milli: Some(1500), ..SandboxLimits::default() };
-        assert_eq!(quota_us(&limits), Some(150_000));
-        assert!(v1_memory(&limits).is_empty());
+    fn limits_have_their_form_in_both_versions() {
+        let limits = wanted(&SandboxLimits {
+            memory_bytes: Some(1 << 30),
+            cpu_milli: Some(1500),
+            processes: Some(100),
+            open_files: None,
+        });
+        let values: Vec<_> = limits
+            .iter()
+            .map(|limit| (limit.value_v1.as_str(), limit.value_v2.as_str()))
+            .collect();
+        assert_eq!(
+            values,
+            [
+                ("1073741824", "1073741824"),
+                ("150000", "150000 100000"),
+                ("100", "100")
+            ]
+        );
+        assert!(wanted(&SandboxLimits::default()).is_empty());
     }
 }

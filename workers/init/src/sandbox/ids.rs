@@ -1,128 +1,121 @@
-//! Which user ids exist inside, and how they come to be.
+//! User ids of a sandbox: the host's own as root, else those of a user namespace.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 use nexus_init_protocol::sandbox::IdMode;
+use rustix::process::{Gid, Uid, getegid, geteuid};
 
-/// What a distribution needs: system users, people, and `nobody` at 65534.
-const WANTED: u64 = 65_536;
+/// Fewer subordinate ids than this do not hold a usual `/etc/passwd`.
+const ENOUGH: u32 = 65_536;
 
-/// How this user's sandboxes get their ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ids {
-    /// The host's own.
-    Root,
-    /// A range of the host's ids that belongs to this user.
-    Subordinate {
-        users: Range,
-        groups: Range,
-    },
-    /// This user's own id, as root, and no other.
-    Single,
-}
-
-/// Ids of the host, from `first` on.
+/// One line of `/etc/subuid` or `/etc/subgid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Range {
-    first: u64,
-    count: u64,
+struct Range {
+    first: u32,
+    count: u32,
 }
 
-impl Ids {
-    /// The best there is for whoever runs this.
-    pub(super) fn of_this_user() -> Self {
-        let user = rustix::process::geteuid();
-        if user.is_root() {
-            return Self::Root;
-        }
-        let name = name_of(user.as_raw());
-        let range = |file: &str| {
-            let text = fs::read_to_string(file).ok()?;
-            range_of(&text, &name, user.as_raw())
-        };
-        let tools = ["newuidmap", "newgidmap"].map(find);
-        match (range("/etc/subuid"), range("/etc/subgid"), tools) {
-            (Some(users), Some(groups), [Some(_), Some(_)]) => Self::Subordinate { users, groups },
-            _ => Self::Single,
-        }
+/// The best there is for this user.
+pub(super) fn choose() -> IdMode {
+    if geteuid().is_root() {
+        return IdMode::Root;
     }
-
-    pub(super) fn mode(&self) -> IdMode {
-        match self {
-            Self::Root => IdMode::Root,
-            Self::Subordinate { .. } => IdMode::Subordinate,
-            Self::Single => IdMode::Single,
-        }
+    let has = |program: &str| find_program(program).is_some();
+    let is_granted = subordinate("/etc/subuid").is_some() && subordinate("/etc/subgid").is_some();
+    match has("newuidmap") && has("newgidmap") && is_granted {
+        true => IdMode::Subordinate,
+        false => IdMode::Single,
     }
+}
 
-    /// Gives a process that has just left for a user namespace of its own its ids.
-    pub(super) fn map(&self, process: u32) -> anyhow::Result<()> {
-        let user = rustix::process::geteuid().as_raw();
-        let group = rustix::process::getegid().as_raw();
-        match self {
-            Self::Root => Ok(()),
-            Self::Subordinate { users, groups } => {
-                map_by("newuidmap", process, user, *users)?;
-                map_by("newgidmap", process, group, *groups)
-            }
-            Self::Single => {
-                let file = |name: &str| format!("/proc/{process}/{name}");
-                write(&file("setgroups"), "deny")?;
-                write(&file("uid_map"), &format!("0 {user} 1"))?;
-                write(&file("gid_map"), &format!("0 {group} 1"))
-            }
+/// Maps the ids of a process that has just made its user namespace.
+pub(super) fn map(process_id: u32, mode: IdMode) -> anyhow::Result<()> {
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    match mode {
+        IdMode::Root => Ok(()),
+        IdMode::Subordinate => {
+            map_range("newuidmap", "/etc/subuid", process_id, uid)?;
+            map_range("newgidmap", "/etc/subgid", process_id, gid)
+        }
+        IdMode::Single => {
+            let write = |file: &str, text: String| {
+                let path = format!("/proc/{process_id}/{file}");
+                fs::write(&path, text).with_context(|| format!("writing {path}"))
+            };
+            write("setgroups", "deny".to_owned())?;
+            write("uid_map", format!("0 {uid} 1\n"))?;
+            write("gid_map", format!("0 {gid} 1\n"))
         }
     }
 }
 
-fn map_by(tool: &str, process: u32, own: u32, range: Range) -> anyhow::Result<()> {
-    let program = find(tool).with_context(|| format!("{tool} is not installed (package uidmap)"))?;
-    let count = range.count.min(WANTED - 1);
-    let numbers = [u64::from(process), 0, u64::from(own), 1, 1, range.first, count];
-    let mut command = Command::new(program);
-    command.args(numbers.map(|number| number.to_string())).stdin(Stdio::null());
-    let output = command.output().with_context(|| format!("running {tool}"))?;
-    if !output.status.success() {
-        bail!("{tool}: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
+fn map_range(program: &str, file: &str, process_id: u32, own: u32) -> anyhow::Result<()> {
+    let range = subordinate(file).with_context(|| format!("{file} grants this user nothing"))?;
+    let path = find_program(program).with_context(|| format!("{program} is not installed"))?;
+    let Range { first, count } = range;
+    let numbers = [process_id, 0, own, 1, 1, first, count].map(|number| number.to_string());
+    let output = Command::new(path)
+        .args(numbers)
+        .stdin(Stdio::null())
+        .output();
+    let output = output.with_context(|| format!("running {program}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program}: {}", said.trim());
     Ok(())
 }
 
-fn write(path: &str, text: &str) -> anyhow::Result<()> {
-    fs::write(path, text).with_context(|| format!("writing {path}"))
+/// After the mapping: root of the namespace, without groups of the host where that is allowed.
+pub(super) fn become_root(mode: IdMode) -> rustix::io::Result<()> {
+    if mode == IdMode::Subordinate {
+        rustix::thread::set_thread_groups(&[])?;
+    }
+    rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+    rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
 }
 
-fn name_of(user: u32) -> String {
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let mut entries = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let found = entries.find(|entry| entry.get(2).and_then(|id| id.parse().ok()) == Some(user));
-    found.map(|entry| entry[0].to_owned()).unwrap_or_default()
+fn subordinate(file: &str) -> Option<Range> {
+    let uid = geteuid().as_raw().to_string();
+    let name = name_of(&uid);
+    let text = fs::read_to_string(file).ok()?;
+    parse(&text, name.as_deref(), &uid)
 }
 
-/// The first range of a user that is large enough for a distribution.
-fn range_of(text: &str, name: &str, user: u32) -> Option<Range> {
-    let number = user.to_string();
-    text.lines().find_map(|line| {
-        let mut fields = line.trim().split(':');
-        let whose = fields.next()?;
-        let range = Range {
-            first: fields.next()?.parse().ok()?,
-            count: fields.next()?.parse().ok()?,
-        };
-        let is_ours = whose == number || (!name.is_empty() && whose == name);
-        (is_ours && range.count >= WANTED - 1).then_some(range)
-    })
+fn parse(text: &str, name: Option<&str>, uid: &str) -> Option<Range> {
+    let ranges = text.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let owner = fields.next()?;
+        let first = fields.next()?.parse().ok()?;
+        let count = fields.next()?.trim().parse().ok()?;
+        (Some(owner) == name || owner == uid).then_some(Range { first, count })
+    });
+    ranges
+        .filter(|range| range.count >= ENOUGH)
+        .max_by_key(|range| range.count)
 }
 
-/// Where a program of the host is.
-pub(super) fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let usual = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"].map(PathBuf::from);
-    let folders = std::env::split_paths(&path).chain(usual);
-    folders.map(|folder| folder.join(program)).find(|file: &PathBuf| Path::is_file(file))
+fn name_of(uid: &str) -> Option<String> {
+    let passwd = fs::read_to_string("/etc/passwd").ok()?;
+    let mut entries = passwd
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
+    let entry = entries.find(|entry| entry.get(2) == Some(&uid))?;
+    entry.first().map(|name| (*name).to_owned())
+}
+
+/// A program in `PATH` or where distributions put it.
+pub(super) fn find_program(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let usual = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"];
+    let places = path
+        .split(':')
+        .filter(|place| place.starts_with('/'))
+        .chain(usual);
+    places
+        .map(|place| Path::new(place).join(name))
+        .find(|path| path.is_file())
 }
 
 #[cfg(test)]
@@ -130,11 +123,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_found_by_name_or_number_and_has_to_be_large() {
-        let text = "other:100000:65536\nann:165536:10\n1001:231072:65536\nann:300000:65536\n";
-        let found = |name: &str, user| range_of(text, name, user).map(|range| range.first);
-        assert_eq!(found("ann", 1000), Some(300_000));
-        assert_eq!(found("", 1001), Some(231_072));
-        assert_eq!(found("bob", 1002), None);
+    fn the_largest_own_range_counts() {
+        let text = "other:1:900000\nme:100000:65536\n7:300000:70000\nme:5:10\nbroken\nme:x:y\n";
+        let range = |first, count| Some(Range { first, count });
+        assert_eq!(parse(text, Some("me"), "8"), range(100_000, 65_536));
+        assert_eq!(parse(text, Some("me"), "7"), range(300_000, 70_000));
+        assert_eq!(parse(text, None, "8"), None);
+        assert_eq!(parse("me:5:10\n", Some("me"), "8"), None, "too few");
     }
 }

@@ -108,12 +108,13 @@ fn clone_argv(repository: &Repository, directory: &str, config: &[String]) -> Ve
     argv
 }
 
-/// How git gets in: environment and settings, and secret files that go when this is dropped.
+/// How git gets in: environment and settings, and files that go when this is dropped.
 #[derive(Debug, Default)]
 struct Access {
     env: BTreeMap<String, String>,
     config: Vec<String>,
-    secret: Option<std::path::PathBuf>,
+    /// Gone when this is dropped.
+    files: Vec<std::path::PathBuf>,
 }
 
 impl Access {
@@ -130,7 +131,7 @@ impl Access {
             Some(RepositoryCredential::SshKey(key)) => {
                 let path = keep("git-ssh-key", key)?;
                 ssh.push_str(&format!(" -o IdentitiesOnly=yes -i {}", path.display()));
-                access.secret = Some(path);
+                access.files.push(path);
             }
             Some(RepositoryCredential::Token { username, token }) => {
                 let line = credential_line(&repository.url, username, token);
@@ -138,9 +139,13 @@ impl Access {
                 access.config.push("credential.helper=".to_owned());
                 let helper = format!("credential.helper=store --file={}", path.display());
                 access.config.push(helper);
-                access.secret = Some(path);
+                access.files.push(path);
             }
         }
+        let trusted = match repository.url.strip_prefix("file://") {
+            Some(folder) => Some(keep("git-trust", &trust(folder))?),
+            None => None,
+        };
         let settings = [
             ("GIT_SSH_COMMAND", ssh.as_str()),
             ("GIT_ALLOW_PROTOCOL", "https:ssh:file"),
@@ -153,16 +158,28 @@ impl Access {
         access.env = settings
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
+        if let Some(path) = trusted {
+            let value = path.display().to_string();
+            access.env.insert("GIT_CONFIG_GLOBAL".to_owned(), value);
+            access.files.push(path);
+        }
         Ok(access)
     }
 }
 
 impl Drop for Access {
     fn drop(&mut self) {
-        if let Some(path) = &self.secret {
+        for path in &self.files {
             let _gone_already = fs::remove_file(path);
         }
     }
+}
+
+/// Settings under which git reads a repository that another user owns: a folder the worker put
+/// there, which belongs to whoever runs the worker. `-c` does not reach the process that serves
+/// the other end of a local clone; this file does (git-config, `safe.directory`).
+fn trust(folder: &str) -> SecretText {
+    SecretText::new(format!("[safe]\n\tdirectory = {folder}\n"))
 }
 
 /// One line in the form of git's `store` helper.

@@ -1,6 +1,8 @@
 //! The real binary, started as an ordinary process in a directory of its own, driven through the
 //! protocol client.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 mod dial;
 mod exec;
 mod files;
