@@ -1,0 +1,74 @@
+//! Names and ports: one holder each, and nothing left behind by whoever lost.
+
+use nexus_control_plane::backbone::Backbone;
+use nexus_control_plane::commands::CommandError;
+use nexus_events::problem::{Problem, ProblemCode};
+use nexus_events::spec::Provider;
+use nexus_nats::testing::TestServer;
+
+use crate::world::{World, new_workspace};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sixteen_that_want_one_name_one_gets_it() {
+    let server = TestServer::start().await;
+    let world = World::over(Backbone::on(&server.bus().await)).await;
+    let ada = world.person("ada", 1).await;
+    world.node(Provider::Fake).await;
+    let mut racing = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let (app, context) = (world.app.clone(), world.context());
+        racing.spawn(async move {
+            app.commands().create_workspace(&ada, new_workspace("hello"), None, &context).await
+        });
+    }
+    let mut won = 0;
+    while let Some(raced) = racing.join_next().await {
+        match raced.unwrap() {
+            Ok(_) => won += 1,
+            Err(CommandError::NameTaken { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(won, 1);
+    assert_eq!(world.held().await.len(), 2, "the winner's name and port");
+    world.plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn with_no_port_left_nothing_is_claimed() {
+    let world = World::with(Backbone::memory(), |settings| {
+        settings.ssh_ports = vec![2222..=2222, 32800..=32800];
+    })
+    .await;
+    let ada = world.person("ada", 1).await;
+    world.node(Provider::Fake).await;
+    let first = world.create(&ada, "one").await;
+    let second = world.create(&ada, "two").await;
+    assert_eq!((first.ssh_port, second.ssh_port), (Some(2222), Some(32800)));
+    let held = world.held().await;
+
+    let context = world.context();
+    let refused =
+        world.app.commands().create_workspace(&ada, new_workspace("three"), None, &context).await;
+    let problem = Problem::from(refused.unwrap_err());
+    assert_eq!(problem.code, ProblemCode::PortPoolEmpty);
+    assert!(problem.detail.contains("2222-2222"), "{problem:?}");
+    assert_eq!(world.held().await, held);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_at_once_get_twenty_ports() {
+    let world = World::in_memory().await;
+    let ada = world.person("ada", 1).await;
+    world.node(Provider::Fake).await;
+    let mut racing = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let (app, context) = (world.app.clone(), world.context());
+        let request = new_workspace(&format!("w{number}"));
+        racing.spawn(async move {
+            app.commands().create_workspace(&ada, request, None, &context).await.unwrap().ssh_port
+        });
+    }
+    let ports: std::collections::BTreeSet<_> = racing.join_all().await.into_iter().collect();
+    assert_eq!(ports.len(), 20);
+}

@@ -1,0 +1,13 @@
+//! The core of the control plane against a log: in memory, and on a real nats-server.
+//!
+//! Every test has a world of its own: a home, a log, a plane, and a clock where time matters.
+
+mod claims;
+mod commands;
+mod erasure;
+mod hub;
+mod owners;
+mod policies;
+mod projections;
+mod reconcile;
+mod world;
