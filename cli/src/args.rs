@@ -20,7 +20,7 @@ use crate::{duration, exit};
 #[command(
     name = "nexus",
     version,
-    about,
+    about = "Development workspaces told by events",
     after_help = "Start with `nexus up`. `nexus help exit-codes` lists the exit codes.",
     max_term_width = 100
 )]
@@ -34,8 +34,9 @@ pub(crate) struct Nexus {
 /// Options every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// How data is printed
+    /// How data is printed: table, json, yaml, name or ndjson
     #[arg(
+        hide_possible_values = true,
         short,
         long,
         value_enum,
@@ -45,8 +46,9 @@ pub(crate) struct Global {
         help_heading = "Output"
     )]
     pub(crate) output: Output,
-    /// How progress is shown on standard error
+    /// How progress is shown on standard error: auto, plain, json or none
     #[arg(
+        hide_possible_values = true,
         long,
         value_enum,
         global = true,
@@ -58,8 +60,9 @@ pub(crate) struct Global {
     /// Print data and errors only
     #[arg(short, long, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
-    /// Colours; NO_COLOR and CLICOLOR_FORCE are honoured
+    /// When to use colours: auto, always or never; NO_COLOR and CLICOLOR_FORCE are honoured
     #[arg(
+        hide_possible_values = true,
         long,
         value_enum,
         global = true,
@@ -190,7 +193,7 @@ pub(crate) enum Command {
         dir: Option<PathBuf>,
     },
     /// What each exit code means
-    #[command(name = "exit-codes", hide = true, long_about = exit::HELP)]
+    #[command(name = "exit-codes", hide = true, long_about = exit::HELP, help_template = "{about}\n")]
     ExitCodes,
 }
 

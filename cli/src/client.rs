@@ -11,6 +11,7 @@ pub(crate) use sse::{Frame, Parser};
 use std::time::Duration;
 
 use nexus_events::problem::{Problem, ProblemCode};
+use nexus_events::view::HealthView;
 use reqwest::{Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 
@@ -60,6 +61,10 @@ impl Client {
     /// Sends `request` and reads the JSON of the reply.
     pub(crate) async fn send<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
         let response = self.open(request, Some(REPLY_TIMEOUT)).await?;
+        self.read(request, response).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: &Request, response: Response) -> Result<T> {
         let body = response
             .bytes()
             .await
@@ -68,6 +73,21 @@ impl Client {
             let why = format!("the reply is not what this version expects: {error}");
             Error::new(Exit::Failure, &request.what, why, "nexus version")
         })
+    }
+
+    /// How the server fares, also when that is badly.
+    pub(crate) async fn health(&self, what: &str) -> Result<HealthView> {
+        let request = Request::get(what, "/health");
+        let response = self
+            .attempt(&request, Some(REPLY_TIMEOUT))
+            .await
+            .map_err(|error| self.broken(&request, &error))?;
+        if response.status() != StatusCode::SERVICE_UNAVAILABLE {
+            return self
+                .read(&request, self.judged(&request, response).await?)
+                .await;
+        }
+        self.read(&request, response).await
     }
 
     /// Sends `request` for its effect only.
@@ -88,18 +108,19 @@ impl Client {
         } else {
             1
         };
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             match self.attempt(request, timeout).await {
                 Ok(response) => return self.judged(request, response).await,
                 // A write whose connection broke may have been done: the same key asks again.
                 Err(error) if attempt < attempts && !error.is_connect() && !error.is_timeout() => {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
+                    attempt += 1;
                 }
                 Err(error) => return Err(self.broken(request, &error)),
             }
         }
-        unreachable!("the loop ends by returning")
     }
 
     async fn attempt(

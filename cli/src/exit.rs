@@ -72,6 +72,8 @@ impl Exit {
 
 /// What `nexus help exit-codes` says.
 pub(crate) const HELP: &str = "\
+The program ends with
+
     0    as asked
     1    it failed, or the operation it followed did
     2    called wrongly, or the server found the request not valid

@@ -17,7 +17,7 @@ pub(crate) struct Tail {
     /// Only of this workspace (name or id)
     #[arg(long, value_name = "NAME")]
     pub(crate) workspace: Option<String>,
-    /// Only of this type; `*` stands for any text (`nexus.workspace.step_*`)
+    /// Only of this type; `*` stands for any text (`workspace.*`, `*.ready`)
     #[arg(long = "type", value_name = "GLOB")]
     pub(crate) event_type: Option<String>,
     /// Only of this kind: workspace, user, node or claim

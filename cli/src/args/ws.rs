@@ -7,7 +7,12 @@ use super::{Change, Command, Global, Waiting};
 
 /// Workspaces, in few words. `nexus` is the same program with everything else.
 #[derive(Debug, Parser)]
-#[command(name = "ws", version, about, max_term_width = 100)]
+#[command(
+    name = "ws",
+    version,
+    about = "Workspaces, in few words; `nexus` is the same program with everything else",
+    max_term_width = 100
+)]
 pub(crate) struct Ws {
     #[command(flatten)]
     pub(crate) global: Global,

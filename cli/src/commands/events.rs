@@ -5,13 +5,13 @@
 
 use std::path::Path;
 
-use nexus_events::view::{EventView, HealthView};
+use nexus_events::view::EventView;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::workspace::find;
 use crate::args::Output;
 use crate::args::event::{Events, Tail as Arguments};
-use crate::client::{Client, Request};
+use crate::client::Client;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -73,11 +73,8 @@ async fn next(context: &Context, tail: &mut Tail, once: bool) -> Result<Option<E
 /// After which sequence to begin.
 async fn beginning(context: &Context, client: &Client, arguments: &Arguments) -> Result<u64> {
     let newest = async || {
-        let request = Request::get("ask for the newest event", "/health");
-        client
-            .send::<HealthView>(&request)
-            .await
-            .map(|health| health.sequence)
+        let health = client.health("ask for the newest event").await;
+        health.map(|health| health.sequence)
     };
     match (arguments.since, &arguments.cursor) {
         (Some(since), _) => Ok(since),

@@ -1,15 +1,26 @@
 //! `nexus token …`.
 
-use nexus_events::view::{IssuedToken, Page, TokenView};
-use serde_json::json;
+use nexus_events::id::UserId;
+use nexus_events::view::{IssuedToken, Page, TokenView, UserView};
+use serde::Serialize;
 
 use super::workspace::all_pages;
 use crate::args::token::{Create, Revoke, Scope, Token};
-use crate::client::{Request, encoded};
+use crate::client::{Client, Request, encoded};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::identity::Identity;
+
+/// What is asked for.
+#[derive(Debug, Serialize)]
+struct Body {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<UserId>,
+    scope: nexus_events::user::Scope,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_seconds: Option<u64>,
+}
 
 pub(super) async fn run(context: &Context, command: &Token) -> Result<Exit> {
     match command {
@@ -20,33 +31,62 @@ pub(super) async fn run(context: &Context, command: &Token) -> Result<Exit> {
 }
 
 async fn create(context: &Context, arguments: &Create) -> Result<Exit> {
-    let remembered = || {
-        let identity = Identity::remembered(&context.home)?;
-        Some(identity.github_username.to_string())
-    };
-    let user = match context.server()?.is_operator() {
-        true => arguments.user.clone().or_else(remembered),
-        false => arguments.user.clone(),
-    };
-    let request = Request::post("make a token", "/api/v1/tokens").json(&json!({
-        "user": user,
-        "scope": match arguments.scope {
-            Scope::User => "user",
-            Scope::Admin => "admin",
+    let client = context.client()?;
+    let request = Request::post("make a token", "/api/v1/tokens").json(&Body {
+        user: user(context, &client, arguments.user.as_deref()).await?,
+        scope: match arguments.scope {
+            Scope::User => nexus_events::user::Scope::User,
+            Scope::Admin => nexus_events::user::Scope::Admin,
         },
-        "expires_in_seconds": arguments.expires_in.map(|time| time.as_secs()),
-    }));
+        expires_in_seconds: arguments.expires_in.map(|time| time.as_secs()),
+    });
     if arguments.change.dry_run {
         context.show_request(&request)?;
         return Ok(Exit::Ok);
     }
-    let issued: IssuedToken = context.client()?.send(&request).await?;
+    let issued: IssuedToken = client.send(&request).await?;
     context.say(&format!(
         "{}: keep the text, it is not told again; export NEXUS_TOKEN to use it",
         issued.id
     ));
     context.show(&issued)?;
     Ok(Exit::Ok)
+}
+
+/// Whose it is to be: the one named, else who registered here, else whoever the server takes us
+/// for.
+async fn user(context: &Context, client: &Client, named: Option<&str>) -> Result<Option<UserId>> {
+    let remembered = || {
+        let identity = Identity::remembered(&context.home)?;
+        Some(identity.github_username.to_string())
+    };
+    let wanted = match (named, context.server()?.is_operator()) {
+        (Some(named), _) => named.to_owned(),
+        (None, true) => match remembered() {
+            Some(login) => login,
+            None => return Ok(None),
+        },
+        (None, false) => return Ok(None),
+    };
+    if let Ok(id) = wanted.parse() {
+        return Ok(Some(id));
+    }
+    let users: Page<UserView> =
+        all_pages(client, &Request::get("find the user", "/api/v1/users")).await?;
+    let called = |user: &&UserView| {
+        let login = user.github_login.as_deref();
+        login.is_some_and(|login| login.eq_ignore_ascii_case(&wanted))
+    };
+    let found = users.items.iter().find(called).map(|user| user.id);
+    found.map(Some).ok_or_else(|| {
+        let what = format!("find user {wanted}");
+        Error::new(
+            Exit::NotFound,
+            what,
+            "nobody registered as that",
+            "nexus user list",
+        )
+    })
 }
 
 async fn list(context: &Context) -> Result<Exit> {

@@ -1,10 +1,8 @@
 //! `nexus version`: this command's version and the server's, and whether they fit.
 
-use nexus_events::view::HealthView;
 use serde::Serialize;
 
 use crate::clean::clean;
-use crate::client::Request;
 use crate::context::Context;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -37,9 +35,8 @@ impl Show for Versions {
 
 pub(super) async fn run(context: &Context) -> Result<Exit> {
     let client = env!("CARGO_PKG_VERSION").to_owned();
-    let health = Request::get("ask the server for its version", "/health");
     let server = match context.client() {
-        Ok(connection) => connection.send::<HealthView>(&health).await.ok(),
+        Ok(connection) => connection.health("ask for its version").await.ok(),
         Err(_) => None,
     };
     let server = server.map(|health| health.version);

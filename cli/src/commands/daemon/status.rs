@@ -6,7 +6,7 @@ use nexus_events::view::HealthView;
 use serde::Serialize;
 
 use super::running;
-use crate::client::{Client, Request};
+use crate::client::Client;
 use crate::context::Context;
 use crate::duration;
 use crate::error::Result;
@@ -64,11 +64,7 @@ pub(super) async fn run(context: &Context) -> Result<Exit> {
         None => None,
         Some(_) => {
             let client = Client::new(Server::Socket(context.home.socket()))?;
-            Some(
-                client
-                    .send(&Request::get("ask nexusd how it fares", "/health"))
-                    .await?,
-            )
+            Some(client.health("ask nexusd how it fares").await?)
         }
     };
     context.show(&DaemonStatus {

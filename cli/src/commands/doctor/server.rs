@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nexus_events::node::NodeStatus;
-use nexus_events::view::{HealthView, NodeView, Page};
+use nexus_events::view::{NodeView, Page};
 
 use super::Finding;
 use crate::client::{Client, Request};
@@ -54,8 +54,7 @@ async fn ready(context: &Context, client: &Client) -> Finding {
 }
 
 async fn health(context: &Context, client: &Client) -> Vec<Finding> {
-    let request = Request::get("ask how it fares", "/health");
-    let health: HealthView = match client.send(&request).await {
+    let health = match client.health("ask how it fares").await {
         Ok(health) => health,
         Err(error) => return vec![Finding::fail("health", error.why, &error.next)],
     };

@@ -1,23 +1,31 @@
 //! `nexus workspace exec`: a program inside, with its streams kept apart and its exit code.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Read as _};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use nexus_events::failure::Failure;
 use nexus_events::problem::Problem;
 use nexus_events::work::{Bytes, ExecExit};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::pointing_to_list;
 use crate::args::workspace::Exec;
-use crate::clean::{Filter, clean};
+use crate::clean::Filter;
 use crate::client::{Lines, Request, workspace_path};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::{out, source};
+
+/// What the server is sent.
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    argv: &'a [String],
+    env: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cwd: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdin: Option<Bytes>,
+}
 
 /// What the server sends, one a line.
 #[derive(Debug, Deserialize)]
@@ -26,21 +34,21 @@ enum Frame {
     Stdout(Bytes),
     Stderr(Bytes),
     Exit(ExecExit),
-    Error(Problem),
-    Failed(Failure),
+    Error(Box<Problem>),
 }
 
 pub(super) async fn run(context: &Context, arguments: &Exec) -> Result<Exit> {
     let name = context.workspace(arguments.which.name.as_deref())?;
     let what = format!("run `{}` in workspace {name}", arguments.command.join(" "));
+    let body = Body {
+        argv: &arguments.command,
+        env: source::variables(&arguments.environment)?,
+        cwd: arguments.cwd.as_deref(),
+        stdin: stdin(arguments.stdin)?,
+    };
     let request = Request::post(&what, workspace_path(&name, "/exec"))
         .accept("application/x-ndjson")
-        .json(&json!({
-            "argv": arguments.command,
-            "env": source::variables(&arguments.environment)?,
-            "cwd": arguments.cwd,
-            "stdin": stdin(arguments.stdin)?,
-        }));
+        .json(&body);
     let response = context.client()?.stream(&request).await;
     let mut frames = Lines::new(&what, response.map_err(pointing_to_list)?);
     let mut output = Output::new();
@@ -50,10 +58,6 @@ pub(super) async fn run(context: &Context, arguments: &Exec) -> Result<Exit> {
             Frame::Stderr(Bytes(bytes)) => output.stderr(&bytes)?,
             Frame::Exit(exit) => return Ok(Exit::Remote(shell_code(exit))),
             Frame::Error(problem) => return Err(Error::refused(what, &problem)),
-            Frame::Failed(failure) => {
-                let why = clean(&failure.cause);
-                return Err(Error::new(Exit::Failure, what, why, clean(&failure.hint)));
-            }
         }
     }
     let why = "the server ended the reply before the program had ended";
@@ -69,8 +73,8 @@ fn shell_code(exit: ExecExit) -> u8 {
     }
 }
 
-/// Everything on standard input, as the server takes it.
-fn stdin(wanted: bool) -> Result<Option<String>> {
+/// Everything on standard input, if it is wanted.
+fn stdin(wanted: bool) -> Result<Option<Bytes>> {
     if !wanted {
         return Ok(None);
     }
@@ -86,7 +90,7 @@ fn stdin(wanted: bool) -> Result<Option<String>> {
                 "leave out --stdin",
             )
         })?;
-    Ok(Some(STANDARD.encode(bytes)))
+    Ok(Some(Bytes(bytes)))
 }
 
 /// The program's streams: untouched into files and pipes; on a terminal without anything that
@@ -143,7 +147,6 @@ mod tests {
             r#"{"stderr":"aGk="}"#,
             r#"{"exit":{"code":3}}"#,
             r#"{"exit":{"signal":9}}"#,
-            r#"{"failed":{"code":"TIMEOUT","cause":"c","hint":"h","retryable":true}}"#,
         ] {
             serde_json::from_str::<Frame>(line).expect(line);
         }

@@ -1,0 +1,15 @@
+//! The program itself, run as a person or a script runs it, against a server that says what each
+//! test wants said.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod connection;
+mod daemon;
+mod events;
+mod exec;
+mod fixture;
+mod help;
+mod identity;
+mod operations;
+mod sample;
+mod ssh;
+mod workspaces;
