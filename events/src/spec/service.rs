@@ -31,14 +31,55 @@ pub struct ServiceSpec {
 /// How a service's health is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(from = "HealthCheckForm")]
 pub struct HealthCheck {
     /// What is tried.
     #[serde(flatten)]
     pub probe: HealthProbe,
     /// Seconds until a service that never was healthy counts as failed.
-    #[serde(default = "HealthCheck::default_timeout")]
     pub timeout_seconds: u32,
+}
+
+/// A health check as it is written: one flat object. Flattening and the refusal of unknown fields
+/// do not go together when reading (serde), so each form names all of its fields.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+enum HealthCheckForm {
+    Http {
+        #[serde(default = "HealthProbe::root")]
+        path: String,
+        #[serde(default = "HealthCheck::default_timeout")]
+        timeout_seconds: u32,
+    },
+    Tcp {
+        #[serde(default = "HealthCheck::default_timeout")]
+        timeout_seconds: u32,
+    },
+    Exec {
+        command: String,
+        #[serde(default = "HealthCheck::default_timeout")]
+        timeout_seconds: u32,
+    },
+}
+
+impl From<HealthCheckForm> for HealthCheck {
+    fn from(form: HealthCheckForm) -> Self {
+        let (probe, timeout_seconds) = match form {
+            HealthCheckForm::Http {
+                path,
+                timeout_seconds,
+            } => (HealthProbe::Http { path }, timeout_seconds),
+            HealthCheckForm::Tcp { timeout_seconds } => (HealthProbe::Tcp {}, timeout_seconds),
+            HealthCheckForm::Exec {
+                command,
+                timeout_seconds,
+            } => (HealthProbe::Exec { command }, timeout_seconds),
+        };
+        Self {
+            probe,
+            timeout_seconds,
+        }
+    }
 }
 
 impl HealthCheck {
@@ -214,6 +255,44 @@ mod tests {
         list.iter()
             .map(|(name, after)| (name.parse().unwrap(), service(after)))
             .collect()
+    }
+
+    #[test]
+    fn health_checks_are_read_as_they_are_written_and_nothing_else() {
+        for (json, probe, timeout_seconds) in [
+            (
+                r#"{"type":"http","path":"/up","timeout_seconds":5}"#,
+                HealthProbe::Http { path: "/up".into() },
+                5,
+            ),
+            (
+                r#"{"type":"http"}"#,
+                HealthProbe::Http { path: "/".into() },
+                30,
+            ),
+            (r#"{"type":"tcp"}"#, HealthProbe::Tcp {}, 30),
+            (
+                r#"{"type":"exec","command":"true"}"#,
+                HealthProbe::Exec {
+                    command: "true".into(),
+                },
+                30,
+            ),
+        ] {
+            let check = HealthCheck {
+                probe,
+                timeout_seconds,
+            };
+            assert_eq!(serde_json::from_str::<HealthCheck>(json).unwrap(), check);
+            let written = serde_json::to_string(&check).unwrap();
+            assert_eq!(
+                serde_json::from_str::<HealthCheck>(&written).unwrap(),
+                check
+            );
+        }
+        for json in [r#"{"type":"tcp","retries":3}"#, r#"{"type":"ping"}"#, "{}"] {
+            assert!(serde_json::from_str::<HealthCheck>(json).is_err(), "{json}");
+        }
     }
 
     #[test]
