@@ -1,3 +1,5 @@
+//! Progress as it looks, from one story of events.
+
 use super::lines::Lines;
 use super::*;
 

@@ -1,3 +1,5 @@
+//! Each thing in each form it can be printed in.
+
 use nexus_events::view::{EventView, Page, WorkspaceView};
 use serde_json::json;
 

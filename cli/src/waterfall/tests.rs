@@ -1,3 +1,5 @@
+//! Bars in proportion, at every width.
+
 use super::*;
 use crate::screen::Screen;
 
@@ -95,11 +97,11 @@ fn what_failed_and_what_is_under_way_can_be_told() {
         bar("install", InFlight, 3_100, 9_300, ""),
     ];
     insta::assert_snapshot!(waterfall(Failed, steps).draw(&screen(80, true)), @r"
-    create hello: failed after 12.4 s
-      ✓ machine ███████······································     +30 ms      2.0 s
-      ✗ clone   ·······███···································     +2.0 s      1.0 s the repository does not exist
-      … install ···········▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒     +3.1 s      9.3 s
-    ");
+        create hello: failed after 12.4 s
+          ✓ machine ███·················     +30 ms      2.0 s
+          ✗ clone   ···█················     +2.0 s      1.0 s the repository does not
+          … install ·····▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒     +3.1 s      9.3 s
+        ");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! The OpenSSH command line is a list of words, whatever a server says.
+
 use super::*;
 
 const KEY: &str =
