@@ -16,6 +16,7 @@
 //!   The virtual machine providers are for those.
 
 mod base_tree;
+mod cgroup;
 mod config;
 mod directory;
 mod ensure;
@@ -195,13 +196,7 @@ impl Provider for ProcessProvider {
         {
             return Err(base_tree::unknown_image(image.as_str()));
         }
-        let ids = self
-            .shared
-            .probe
-            .capabilities()
-            .await?
-            .map_or(IdMode::Single, |had| had.ids);
-        Ok(BaseTree::find(&self.shared.options.base_tree)?.image(ids))
+        Ok(BaseTree::find(&self.shared.options.base_tree)?.image())
     }
 
     async fn ensure_machine(&self, spec: &MachineSpec, image: &Image) -> Result<Machine> {

@@ -5,13 +5,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nexus_init_protocol::sandbox::IdMode;
-
 use super::directory::read_if_there;
 use crate::provider::{ErrorClass, Image, ProviderError, Result};
 
 /// What a request may call the base tree; the engines know it under the same name.
 const NAME: &str = "nexus/base";
+
+const PASSWD: &str = "etc/passwd";
 
 /// Where programs are inside, as the engines' image has it.
 const PATH: &str = "/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -45,24 +45,49 @@ impl BaseTree {
     pub(super) fn find(place: &Path) -> Result<Self> {
         let path = fs::canonicalize(place).map_err(|error| missing(place, &error))?;
         // Enough of a system to start anything at all; a folder that is no tree is told at once.
-        for needed in ["bin/sh", "etc/passwd"] {
+        for needed in ["bin/sh", PASSWD] {
             fs::metadata(path.join(needed)).map_err(|error| missing(&path.join(needed), &error))?;
         }
         Ok(Self { path })
     }
 
-    /// It as an image, with who works in it: nobody but root where only one id can be had.
-    pub(super) fn image(&self, ids: IdMode) -> Image {
-        let (user, home) = match ids {
-            IdMode::Single => ("root".to_owned(), "/root".to_owned()),
-            IdMode::Root | IdMode::Subordinate => self.work_user(),
-        };
+    /// It as an image, with who works in it.
+    pub(super) fn image(&self) -> Image {
+        let user = Image::DEFAULT_USER;
+        let home = self.user_field(user, 5);
         Image {
             name: self.name(),
             reused: true,
-            user,
-            home,
+            user: user.to_owned(),
+            home: home.unwrap_or_else(|| format!("/home/{user}")),
         }
+    }
+
+    /// User and group id of somebody in the tree.
+    pub(super) fn ids_of(&self, user: &str) -> Option<(u32, u32)> {
+        let id = |field| self.user_field(user, field)?.parse().ok();
+        Some((id(2)?, id(3)?))
+    }
+
+    /// The tree's `/etc/passwd` for a sandbox that has one id only: there the user who works is
+    /// root, since no other could start a process or own a file.
+    pub(super) fn passwd_with_one_id(&self, user: &str) -> io::Result<String> {
+        let text = fs::read_to_string(self.path.join(PASSWD))?;
+        let as_root = |line: &str| {
+            let mut fields: Vec<&str> = line.split(':').collect();
+            if fields.len() >= 7 && fields[0] == user {
+                fields[2..4].fill("0");
+            }
+            fields.join(":") + "\n"
+        };
+        Ok(text.lines().map(as_root).collect())
+    }
+
+    fn user_field(&self, user: &str, field: usize) -> Option<String> {
+        let text = fs::read_to_string(self.path.join(PASSWD)).ok()?;
+        let mut entries = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let entry = entries.find(|entry| entry.first() == Some(&user))?;
+        entry.get(field).map(|text| (*text).to_owned())
     }
 
     /// What every process inside is to find in its environment, as the tree says.
@@ -90,15 +115,6 @@ impl BaseTree {
             false => self.path.display().to_string(),
         }
     }
-
-    fn work_user(&self) -> (String, String) {
-        let usual = Image::DEFAULT_USER;
-        let home = home_of(&self.path.join("etc/passwd"), usual).ok().flatten();
-        (
-            usual.to_owned(),
-            home.unwrap_or_else(|| format!("/home/{usual}")),
-        )
-    }
 }
 
 /// Whether a request for this image is one for the base tree.
@@ -125,15 +141,6 @@ fn missing(place: &Path, error: &io::Error) -> ProviderError {
         .with_hint("make it: ./dev image (or set NEXUS_BASE_TREE to a directory tree)")
 }
 
-fn home_of(passwd: &Path, user: &str) -> io::Result<Option<String>> {
-    let text = fs::read_to_string(passwd)?;
-    let entries = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let mut of_user = entries.filter(|entry| entry.first() == Some(&user));
-    Ok(of_user
-        .next()
-        .and_then(|entry| entry.get(5).map(|home| (*home).to_owned())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,13 +162,18 @@ mod tests {
         symlink(&digest, folder.path().join("current")).unwrap();
         let base = BaseTree::find(&folder.path().join("current/rootfs")).unwrap();
         assert!(base.path.ends_with(format!("{digest}/rootfs")));
-        let image = base.image(IdMode::Root);
+        let image = base.image();
         assert_eq!(image.name, "nexus/base:0123456789ab");
         assert_eq!(
             (image.user.as_str(), image.home.as_str()),
             ("dev", "/data/dev")
         );
-        assert_eq!(base.image(IdMode::Single).user, "root");
+        assert_eq!(base.ids_of("dev"), Some((1000, 1000)));
+        let passwd = base.passwd_with_one_id("dev").unwrap();
+        assert!(
+            passwd.contains("\ndev:x:0:0::/data/dev:/bin/sh\n"),
+            "{passwd}"
+        );
         fs::write(
             base.path.join("etc/environment"),
             "LANG=C.UTF-8\n\nA=\"b=c\"\n",

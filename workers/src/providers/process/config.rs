@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nexus_init_protocol::sandbox::{SandboxBind, SandboxConfig, SandboxLimits, SandboxNetwork};
+use nexus_init_protocol::sandbox::{
+    IdMode, SandboxBind, SandboxConfig, SandboxLimits, SandboxNetwork,
+};
 
 use super::base_tree::BaseTree;
 use super::directory::{Directory, write_by_rename};
@@ -12,12 +14,14 @@ use super::meta::Meta;
 use crate::provider::{MachineSpec, SOURCE_DIRECTORY};
 
 const RESOLVER: &str = "/etc/resolv.conf";
+const PASSWD: &str = "/etc/passwd";
 
 /// Writes the configuration of one start and answers it.
 pub(super) fn write(
     directory: &Directory,
     meta: &Meta,
     spec: &MachineSpec,
+    ids: IdMode,
     network: SandboxNetwork,
     resolver: Option<String>,
 ) -> io::Result<SandboxConfig> {
@@ -26,13 +30,18 @@ pub(super) fn write(
     };
     let mut env = base.environment()?;
     env.extend(spec.environment.clone());
+    let mut binds = binds(directory, meta, resolver)?;
+    if ids == IdMode::Single {
+        fs::write(directory.passwd(), base.passwd_with_one_id(&meta.user)?)?;
+        binds.push(bind(directory.passwd(), PASSWD, true));
+    }
     let config = SandboxConfig {
         base: base.path,
         directory: directory.path().to_owned(),
         hostname: spec.name.to_string(),
         network,
         limits: limits(spec),
-        binds: binds(directory, meta, resolver)?,
+        binds,
         masked: Vec::new(),
         env,
     };
@@ -49,16 +58,19 @@ fn limits(spec: &MachineSpec) -> SandboxLimits {
     }
 }
 
+fn bind(source: PathBuf, target: &str, read_only: bool) -> SandboxBind {
+    SandboxBind {
+        source,
+        target: Path::new(target).to_owned(),
+        read_only,
+    }
+}
+
 fn binds(
     directory: &Directory,
     meta: &Meta,
     resolver: Option<String>,
 ) -> io::Result<Vec<SandboxBind>> {
-    let bind = |source: PathBuf, target: &str, read_only| SandboxBind {
-        source,
-        target: Path::new(target).to_owned(),
-        read_only,
-    };
     let mut binds = vec![bind(directory.home(), &meta.home, false)];
     if directory.source().exists() {
         binds.push(bind(directory.source(), SOURCE_DIRECTORY, true));

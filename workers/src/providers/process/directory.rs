@@ -89,6 +89,10 @@ impl Directory {
         self.path.join("resolv.conf")
     }
 
+    pub(super) fn passwd(&self) -> PathBuf {
+        self.path.join("passwd")
+    }
+
     pub(super) fn lock(&self) -> PathBuf {
         self.path.join("lock")
     }
@@ -133,6 +137,15 @@ impl Directory {
             remove_if_there(&path)?;
         }
         Ok(())
+    }
+
+    /// What it is called, which is what its control groups are called too.
+    pub(super) fn name(&self) -> String {
+        self.path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
     }
 
     /// Its name while it is removed: nothing takes it for a machine any more.

@@ -1,6 +1,5 @@
 //! Having a machine: looked for, announced, made, published; then it is there for every worker.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -88,14 +87,11 @@ fn hand_over_home(directory: &Directory, meta: &Meta) -> io::Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    let passwd = fs::read_to_string(meta.base.join("etc/passwd"))?;
-    let entries = passwd
-        .lines()
-        .map(|line| line.split(':').collect::<Vec<_>>());
-    let mut of_user = entries.filter(|entry| entry.first() == Some(&meta.user.as_str()));
-    let Some(entry) = of_user.next() else {
+    let base = BaseTree {
+        path: meta.base.clone(),
+    };
+    let Some((user, group)) = base.ids_of(&meta.user) else {
         return Ok(());
     };
-    let id = |index: usize| entry.get(index).and_then(|text| text.parse::<u32>().ok());
-    std::os::unix::fs::chown(directory.home(), id(2), id(3))
+    std::os::unix::fs::chown(directory.home(), Some(user), Some(group))
 }

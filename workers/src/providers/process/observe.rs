@@ -6,6 +6,7 @@ use std::path::Path;
 
 use nexus_events::workspace::MachineExit;
 
+use super::cgroup;
 use super::directory::{Directory, workspace_of};
 use super::failure::at;
 use super::meta::Meta;
@@ -33,13 +34,16 @@ pub(super) fn one(directory: &Directory) -> Result<Observation> {
 }
 
 fn exit_of(directory: &Directory) -> MachineExit {
-    let cause = match directory.was_stopped() {
-        true => "the sandbox was stopped as asked",
-        false => "the sandbox ended without being asked: its process 1 was killed or failed",
+    let was_stopped = directory.was_stopped();
+    let out_of_memory = !was_stopped && cgroup::ran_out_of_memory(&directory.name());
+    let cause = match (was_stopped, out_of_memory) {
+        (true, _) => "the sandbox was stopped as asked",
+        (false, true) => "the kernel ended the sandbox for want of memory",
+        (false, false) => "the sandbox ended without being asked: its process 1 was killed",
     };
     MachineExit {
         code: None,
-        out_of_memory: false,
+        out_of_memory,
         cause: cause.to_owned(),
     }
 }

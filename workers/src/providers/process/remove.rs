@@ -5,6 +5,9 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::program;
 
 /// Removes a directory with all in it; nothing there is success.
 ///
@@ -34,6 +37,25 @@ pub(super) fn remove_machine(path: &Path) -> io::Result<()> {
         }
     }
     remove_tree(path)
+}
+
+/// The same by a process that has the ids of a sandbox: files made by its users belong to
+/// subordinate ids, which the worker itself has no right to.
+pub(super) fn remove_with_ids(init: &Path, path: &Path) -> io::Result<()> {
+    let mut command = Command::new(init);
+    command.arg("remove").arg("--directory").arg(path);
+    command
+        .env_clear()
+        .env("PATH", program::search_path())
+        .stdin(Stdio::null());
+    let output = command.output()?;
+    match output.status.success() {
+        true => remove_machine(path),
+        false => Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        )),
+    }
 }
 
 /// Gives us the rights to directories of ours that deny them: an overlay's own has none at all,

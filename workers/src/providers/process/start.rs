@@ -1,6 +1,6 @@
 //! Having a machine running.
 
-use nexus_init_protocol::sandbox::{ProbedNetwork, SandboxNetwork};
+use nexus_init_protocol::sandbox::{IdMode, ProbedNetwork, SandboxNetwork};
 
 use super::Shared;
 use super::config;
@@ -67,12 +67,12 @@ async fn prepare(
     meta: &Meta,
     spec: &MachineSpec,
 ) -> Result<()> {
-    let best = shared
-        .probe
-        .answer()
-        .await?
-        .network
-        .unwrap_or(ProbedNetwork::Host);
+    let probe = shared.probe.answer().await?;
+    let ids = probe
+        .capabilities
+        .as_ref()
+        .map_or(IdMode::Single, |found| found.ids);
+    let best = probe.network.unwrap_or(ProbedNetwork::Host);
     let best = if shared.options.host_network {
         ProbedNetwork::Host
     } else {
@@ -93,7 +93,7 @@ async fn prepare(
                 (SandboxNetwork::Host, host_resolver(false))
             }
         };
-        config::write(&directory, &meta, &spec, network, resolver)
+        config::write(&directory, &meta, &spec, ids, network, resolver)
             .map_err(at("configuring", directory.path()))
             .map(drop)
     })

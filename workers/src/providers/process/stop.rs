@@ -1,16 +1,18 @@
 //! Having a machine stopped, and having it gone.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nexus_events::id::WorkspaceId;
 use nexus_init_protocol::Client;
 
 use super::Shared;
+use super::cgroup;
 use super::directory::Directory;
 use super::failure::{at, blocking, from_io};
 use super::lock::Lock;
-use super::remove::remove_machine;
+use super::remove::{remove_machine, remove_with_ids};
 use super::start::{give_back, running};
 use crate::provider::{ErrorClass, ProviderError, Result};
 
@@ -27,7 +29,7 @@ pub(super) async fn stop(shared: &Shared, workspace: WorkspaceId, grace: Duratio
         return Ok(());
     };
     end(&directory, Some(grace)).await?;
-    give_back(shared, &directory).await
+    leave(shared, &directory).await
 }
 
 /// Ends it without asking, and removes all that is left of it.
@@ -36,11 +38,21 @@ pub(super) async fn delete(shared: &Shared, workspace: WorkspaceId) -> Result<()
     let aside = directory.while_deleted();
     if let Some(_lock) = lock(&directory).await? {
         end(&directory, None).await?;
-        give_back(shared, &directory).await?;
+        leave(shared, &directory).await?;
         remove(shared, aside.clone()).await?;
         std::fs::rename(directory.path(), &aside).map_err(at("removing", directory.path()))?;
     }
     remove(shared, aside).await
+}
+
+/// What the host kept for it while it ran.
+async fn leave(shared: &Shared, directory: &Directory) -> Result<()> {
+    give_back(shared, directory).await?;
+    let name = directory.name();
+    blocking("removing control groups", move || {
+        cgroup::remove(&name).map_err(|error| from_io("removing control groups", error))
+    })
+    .await
 }
 
 /// `None` when there is no machine at all.
@@ -91,9 +103,15 @@ async fn ask(directory: &Directory, grace: Duration) {
     }
 }
 
-async fn remove(_shared: &Shared, path: std::path::PathBuf) -> Result<()> {
+async fn remove(shared: &Shared, path: PathBuf) -> Result<()> {
+    let init = shared.init.clone();
     blocking("removing the machine", move || {
-        remove_machine(&path).map_err(at("removing", &path))
+        match remove_machine(&path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                remove_with_ids(&init, &path).map_err(at("removing", &path))
+            }
+            answer => answer.map_err(at("removing", &path)),
+        }
     })
     .await
 }

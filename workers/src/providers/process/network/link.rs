@@ -35,7 +35,12 @@ pub(super) fn remove(host: Ipv4Addr) -> io::Result<()> {
         return Ok(());
     }
     // No protocol is NETLINK_ROUTE.
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
+    let socket = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
     sendto(
         &socket,
         &deletion(&name),
