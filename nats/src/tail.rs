@@ -15,6 +15,7 @@ mod stream;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use nexus_events::aggregate::Kind;
 use tokio::time::{Instant, timeout_at};
@@ -209,10 +210,19 @@ impl Tail {
         }
         let deadline = Instant::now() + wait;
         while self.held.len() < limit && !self.drained {
-            match timeout_at(deadline, self.step()).await {
-                Ok(Ok(Next::Event(event, _))) => self.held.push_back(event),
+            // Most events of a replay are here already, and then a timer costs more than they do.
+            let ready = self.step().now_or_never();
+            let step = match ready {
+                Some(step) => step,
+                None => match timeout_at(deadline, self.step()).await {
+                    Ok(step) => step,
+                    Err(_) => break,
+                },
+            };
+            match step {
+                Ok(Next::Event(event, _)) => self.held.push_back(event),
                 // The error comes again on the next call: it does not go away.
-                Ok(Ok(Next::CaughtUp) | Err(_)) | Err(_) => break,
+                Ok(Next::CaughtUp) | Err(_) => break,
             }
         }
         let events: Vec<_> = self.held.drain(..limit.min(self.held.len())).collect();

@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use async_nats::header::{
-    NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID,
-};
+use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_ID};
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{Append, AppendError, Expected, NewEvent, StreamLog};
 use crate::call::CallError;
-use crate::topology::EVENTS;
 
 /// How long an append may take in all. A leader's loss takes 4 to 7 s.
 const BUDGET: Duration = Duration::from_secs(15);
@@ -139,7 +136,6 @@ enum Failed {
 fn headers(expected: Expected, event: &NewEvent) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(NATS_MESSAGE_ID, event.id.to_string());
-    headers.insert(NATS_EXPECTED_STREAM, EVENTS);
     headers.insert(
         NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
         expected.sequence().to_string(),

@@ -1,4 +1,5 @@
 //! The log, the queue and the embedded server, against real nats-servers of their own.
+#![expect(clippy::unwrap_used, reason = "tests, and what they share")]
 
 mod append;
 mod buckets;
