@@ -39,7 +39,11 @@ impl Account {
     pub(crate) fn assume_on_this_thread(&self) -> io::Result<()> {
         let gid = Gid::from_raw(self.gid);
         let uid = Uid::from_raw(self.uid);
-        rustix::thread::set_thread_groups(&self.groups)?;
+        match rustix::thread::set_thread_groups(&self.groups) {
+            // Where one id is all there is, the kernel forbids it, and there is nothing to gain.
+            Err(rustix::io::Errno::PERM) if uid == rustix::process::geteuid() => {}
+            answer => answer?,
+        }
         rustix::thread::set_thread_res_gid(gid, gid, gid)?;
         rustix::thread::set_thread_res_uid(uid, uid, uid)?;
         Ok(())
