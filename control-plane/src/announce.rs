@@ -1,8 +1,11 @@
 //! What is told after each commit: how far the read model is, the events, the users that changed.
 
+use std::sync::Arc;
+
 use nexus_events::id::UserId;
 use tokio::sync::{mpsc, watch};
 
+use crate::commands::Ports;
 use crate::hub::{self, Live};
 use crate::projections::Decoded;
 use crate::projections::SubjectEvent;
@@ -14,6 +17,7 @@ use crate::projections::writer::Announce;
 pub(crate) struct Announcer {
     pub(crate) sequence: watch::Sender<u64>,
     pub(crate) live: Live,
+    pub(crate) ports: Arc<Ports>,
     pub(crate) users: mpsc::UnboundedSender<UserId>,
 }
 
@@ -22,9 +26,13 @@ impl Announce for Announcer {
         self.sequence.send_replace(checkpoint.sequence);
         hub::send(&self.live, events);
         for (event, _) in events {
-            if let SubjectEvent::User(user, _) = &event.event {
-                // Nobody reads them any more only when the server stops.
-                let _ = self.users.send(*user);
+            match &event.event {
+                SubjectEvent::User(user, _) => {
+                    // Nobody reads them any more only when the server stops.
+                    let _ = self.users.send(*user);
+                }
+                SubjectEvent::Claim(id, claim) => self.ports.note(id, &claim.data),
+                SubjectEvent::Workspace(..) | SubjectEvent::Node(..) => {}
             }
         }
         metrics::counter!("nexus_events_projected_total").increment(events.len() as u64);

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::announce::Announcer;
 use crate::backbone::Backbone;
 use crate::clock::Clock;
-use crate::commands::Commands;
+use crate::commands::{Commands, Ports};
 use crate::directory::{Directory, DirectoryError};
 use crate::hub::{self, Hub};
 use crate::policies::{self, Performer};
@@ -25,7 +25,7 @@ use crate::projections::runner::{RebuildRequest, Runner};
 use crate::projections::writer::Writer;
 use crate::projections::{self, ProjectionError};
 use crate::pulse::Pulse;
-use crate::queries::Queries;
+use crate::queries::{self, Queries};
 use crate::reconcile::{self, Reconciler};
 use crate::sealing::{Sealer, SealingError};
 use crate::settings::Settings;
@@ -120,11 +120,13 @@ impl Plane {
         let database = Database::new(&file);
         let (sequence, projected) = watch::channel(checkpoint.sequence);
         let live = hub::live();
+        let ports = Arc::new(Ports::held(database.read(queries::held_ports)?));
         let (users_changed, changed_users) = mpsc::unbounded_channel();
         let announcer = Announcer {
             sequence,
             live: live.clone(),
             users: users_changed,
+            ports: Arc::clone(&ports),
         };
         let (writer, thread) = Writer::start(file.clone(), database.clone(), Arc::new(announcer))?;
 
@@ -140,7 +142,7 @@ impl Plane {
             sequence: projected,
         };
         let stop = CancellationToken::new();
-        let commands = Commands::new(queries.clone(), sealer);
+        let commands = Commands::new(queries.clone(), sealer, ports);
         let performer = Performer {
             commands: commands.clone(),
             queries: queries.clone(),

@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use crate::queries::Queries;
 use crate::sealing::Sealer;
-use ports::Ports;
+pub(crate) use ports::Ports;
 
 /// Carries out commands. Clones share everything.
 #[derive(Debug, Clone)]
@@ -60,11 +60,11 @@ pub struct Written<T> {
 }
 
 impl Commands {
-    pub(crate) fn new(queries: Queries, sealer: Sealer) -> Self {
+    pub(crate) fn new(queries: Queries, sealer: Sealer, ports: Arc<Ports>) -> Self {
         Self {
             queries,
             sealer,
-            ports: Arc::default(),
+            ports,
         }
     }
 }

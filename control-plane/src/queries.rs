@@ -20,6 +20,7 @@ mod views;
 mod wait;
 mod workspaces;
 
+pub(crate) use claims::held_ports;
 pub use events::EventQuery;
 pub use health::Freshness;
 pub(crate) use identify::{TOKEN_PREFIX, token_digest};

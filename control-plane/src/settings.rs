@@ -19,6 +19,9 @@ pub struct Settings {
     pub public_host: String,
     /// Ports for SSH, tried pool by pool.
     pub ssh_ports: Vec<RangeInclusive<u16>>,
+    /// Whether workspaces live on this very machine, so that a port something else listens on
+    /// here is no use to them.
+    pub on_this_machine: bool,
     /// What may be cloned.
     pub sources: SourceRules,
     /// How long operations may take.
@@ -89,6 +92,7 @@ impl Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 3001)),
             public_host: "127.0.0.1".into(),
             ssh_ports: vec![2222..=2299, 32800..=34999],
+            on_this_machine: false,
             sources: SourceRules {
                 hosts: vec!["github.com".into()],
                 local_files: true,

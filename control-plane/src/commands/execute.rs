@@ -20,7 +20,10 @@ use crate::queries::QueryError;
 
 impl<A> From<Record<A>> for Snapshot<A> {
     fn from(record: Record<A>) -> Self {
-        Self { state: record.state, sequence: record.sequence }
+        Self {
+            state: record.state,
+            sequence: record.sequence,
+        }
     }
 }
 
@@ -45,9 +48,15 @@ async fn execute<A: Aggregate>(
     let aggregates = Repository::<A>::new(log.clone());
     let decide = |state: &A| state.decide(command);
     let again = context.clone();
-    let first = aggregates.execute(id, known.clone(), decide, || context).await;
+    let first = aggregates
+        .execute(id, known.clone(), decide, || context)
+        .await;
     match first {
-        Ok(Outcome { effect: Effect::Nothing(_), .. }) | Err(ExecuteError::Rejected(_)) => {}
+        Ok(Outcome {
+            effect: Effect::Nothing(_),
+            ..
+        })
+        | Err(ExecuteError::Rejected(_)) => {}
         Ok(_) | Err(_) => return first,
     }
     let then = known.sequence;
@@ -68,7 +77,9 @@ impl Commands {
         &self,
         id: WorkspaceId,
     ) -> Result<Snapshot<Workspace>, CommandError> {
-        let stored = Repository::<Workspace>::new(self.log().clone()).load(&id).await;
+        let stored = Repository::<Workspace>::new(self.log().clone())
+            .load(&id)
+            .await;
         stored.map_err(|error| CommandError::Inside(error.into()))
     }
 
@@ -88,7 +99,10 @@ impl Commands {
         command: &UserCommand,
         context: Context,
     ) -> Result<Outcome<User>, CommandError> {
-        let known = self.queries.database.read(|connection| projections::user(connection, id))?;
+        let known = self
+            .queries
+            .database
+            .read(|connection| projections::user(connection, id))?;
         Ok(execute(self.log(), &id, snapshot(known), command, context).await?)
     }
 
@@ -98,7 +112,10 @@ impl Commands {
         command: &NodeCommand,
         context: Context,
     ) -> Result<Outcome<Node>, CommandError> {
-        let known = self.queries.database.read(|connection| projections::node(connection, id))?;
+        let known = self
+            .queries
+            .database
+            .read(|connection| projections::node(connection, id))?;
         Ok(execute(self.log(), &id, snapshot(known), command, context).await?)
     }
 
@@ -109,7 +126,10 @@ impl Commands {
         command: &ClaimCommand,
         context: Context,
     ) -> Result<Result<Outcome<Claim>, ClaimRejection>, CommandError> {
-        let known = self.queries.database.read(|connection| projections::claim(connection, id))?;
+        let known = self
+            .queries
+            .database
+            .read(|connection| projections::claim(connection, id))?;
         match execute(self.log(), id, snapshot(known), command, context).await {
             Err(ExecuteError::Rejected(rejection)) => Ok(Err(rejection)),
             outcome => Ok(Ok(outcome?)),

@@ -70,7 +70,8 @@ impl Commands {
         context: &RequestContext,
     ) -> Result<UserId, CommandError> {
         let user = self.sealer.user_id(account);
-        self.enrol(identity, user, login, &account.to_string(), context).await?;
+        self.enrol(identity, user, login, &account.to_string(), context)
+            .await?;
         Ok(user)
     }
 

@@ -3,6 +3,8 @@
 //! Both are claimed at once, before the workspace is requested. Should the request not come about
 //! they are let go; should this process end in between, a reconciler lets them go.
 
+use std::collections::HashSet;
+
 use nexus_events::claim::{ClaimCommand, ClaimId, ClaimRejection};
 use nexus_events::envelope::Context;
 use nexus_events::id::{EventId, UserId, WorkspaceId};
@@ -79,19 +81,27 @@ impl Commands {
     }
 
     async fn claim_port(&self, claimant: Claimant<'_>) -> Result<u16, CommandError> {
-        let mut held = self.queries.held_ports()?;
-        if let Some(port) = self.queries.port_of(claimant.workspace)? {
+        // Only a request sent again can hold one already.
+        if claimant.context.idempotency_key.is_some()
+            && let Some(port) = self.queries.port_of(claimant.workspace)?
+        {
             return Ok(port);
         }
-        let pools = &self.queries.settings.ssh_ports;
-        while let Some(candidate) = self.ports.candidate(pools, &held) {
+        let settings = &self.queries.settings;
+        let pools = &settings.ssh_ports;
+        let mut refused = HashSet::new();
+        let candidate = |refused: &_| {
+            self.ports
+                .candidate(pools, refused, settings.on_this_machine)
+        };
+        while let Some(candidate) = candidate(&refused) {
             match self
                 .try_claim(claimant, &ClaimId::Port(candidate.port))
                 .await?
             {
                 Ok(()) => return Ok(candidate.port),
                 // Another process was first.
-                Err(_) => held.insert(candidate.port),
+                Err(_) => refused.insert(candidate.port),
             };
         }
         let pools: Vec<_> = pools
@@ -110,7 +120,10 @@ impl Commands {
         id: &ClaimId,
     ) -> Result<Result<(), WorkspaceId>, CommandError> {
         let at = claimant.context.now;
-        let command = ClaimCommand::Claim { workspace: claimant.workspace, at };
+        let command = ClaimCommand::Claim {
+            workspace: claimant.workspace,
+            at,
+        };
         Ok(match self.on_claim(id, &command, claimant.event()).await? {
             Ok(_) => Ok(()),
             Err(ClaimRejection::Held { holder }) => Err(holder),
@@ -124,7 +137,10 @@ impl Commands {
         holder: WorkspaceId,
         context: Context,
     ) -> Result<(), CommandError> {
-        let command = ClaimCommand::Release { workspace: holder, at: context.at };
+        let command = ClaimCommand::Release {
+            workspace: holder,
+            at: context.at,
+        };
         match self.on_claim(id, &command, context).await? {
             Ok(_) => Ok(()),
             Err(rejection) => Err(CommandError::Inside(rejection.into())),

@@ -30,7 +30,12 @@ pub enum Command {
 #[derive(Debug, Clone, clap::Args)]
 pub struct DaemonArguments {
     /// The loopback address the API is served on
-    #[arg(long, env = "NEXUS_LISTEN", default_value = "127.0.0.1:3001", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "NEXUS_LISTEN",
+        default_value = "127.0.0.1:3001",
+        value_name = "ADDRESS"
+    )]
     pub listen: SocketAddr,
     /// Where Nexus keeps its things [default: ~/.nexus]
     #[arg(long, env = "NEXUS_HOME", value_name = "FOLDER")]
@@ -39,26 +44,56 @@ pub struct DaemonArguments {
     #[arg(long, env = "NEXUS_NATS_URL", value_name = "URL")]
     pub nats_url: Option<String>,
     /// The file with the nkey seed to connect with
-    #[arg(long, env = "NEXUS_NATS_CREDS", value_name = "FILE", requires = "nats_url")]
+    #[arg(
+        long,
+        env = "NEXUS_NATS_CREDS",
+        value_name = "FILE",
+        requires = "nats_url"
+    )]
     pub nats_creds: Option<PathBuf>,
     /// The file with the nkey seed workers started here connect with
-    #[arg(long, env = "NEXUS_NATS_WORKER_CREDS", value_name = "FILE", requires = "nats_url")]
+    #[arg(
+        long,
+        env = "NEXUS_NATS_WORKER_CREDS",
+        value_name = "FILE",
+        requires = "nats_url"
+    )]
     pub nats_worker_creds: Option<PathBuf>,
     /// Copies of each stream, where the NATS servers are a cluster
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
     pub nats_replicas: u8,
     /// Workers to start here: auto, none, or providers (docker,process)
-    #[arg(long, env = "NEXUS_WORKER", default_value = "auto", value_name = "CHOICE")]
+    #[arg(
+        long,
+        env = "NEXUS_WORKER",
+        default_value = "auto",
+        value_name = "CHOICE"
+    )]
     pub worker: WorkerChoice,
     /// The host people reach workspaces under
-    #[arg(long, env = "NEXUS_HOST_NAME", default_value = "127.0.0.1", value_name = "HOST")]
+    #[arg(
+        long,
+        env = "NEXUS_HOST_NAME",
+        default_value = "127.0.0.1",
+        value_name = "HOST"
+    )]
     pub host_name: String,
     /// A host repositories may be cloned from (repeat for more; `*`: any public one)
-    #[arg(long, env = "NEXUS_ALLOW_HOST", value_delimiter = ',', default_value = "github.com")]
+    #[arg(
+        long,
+        env = "NEXUS_ALLOW_HOST",
+        value_delimiter = ',',
+        default_value = "github.com"
+    )]
     #[arg(value_name = "HOST")]
     pub allow_host: Vec<String>,
     /// Ports for SSH, pool by pool
-    #[arg(long, env = "NEXUS_SSH_PORTS", value_delimiter = ',', value_name = "FROM-TO")]
+    #[arg(
+        long,
+        env = "NEXUS_SSH_PORTS",
+        value_delimiter = ',',
+        value_name = "FROM-TO"
+    )]
     #[arg(default_value = "2222-2299,32800-34999")]
     pub ssh_ports: Vec<PortPool>,
 }
@@ -74,7 +109,9 @@ impl FromStr for PortPool {
         let (from, to) = text.split_once('-').unwrap_or((text, text));
         match (from.parse::<u16>(), to.parse::<u16>()) {
             (Ok(from), Ok(to)) if 0 < from && from <= to => Ok(Self(from..=to)),
-            _ => Err(format!("`{text}` is no range of ports: expected FROM-TO, as in 2222-2299")),
+            _ => Err(format!(
+                "`{text}` is no range of ports: expected FROM-TO, as in 2222-2299"
+            )),
         }
     }
 }
@@ -98,7 +135,9 @@ impl FromStr for WorkerChoice {
             list => {
                 let providers = list.split(',').map(|word| word.trim().parse::<Provider>());
                 let providers = providers.collect::<Result<Vec<_>, _>>();
-                providers.map(Self::These).map_err(|error| error.to_string())
+                providers
+                    .map(Self::These)
+                    .map_err(|error| error.to_string())
             }
         }
     }
@@ -116,13 +155,21 @@ impl DaemonArguments {
             (None, None) => anyhow::bail!("neither --home nor HOME is set: add --home FOLDER"),
         };
         let any = self.allow_host.iter().any(|host| host == "*");
-        let hosts = if any { Vec::new() } else { self.allow_host.clone() };
+        let hosts = if any {
+            Vec::new()
+        } else {
+            self.allow_host.clone()
+        };
         Ok(Settings {
             listen: self.listen,
             public_host: self.host_name.clone(),
             ssh_ports: self.ssh_ports.iter().map(|pool| pool.0.clone()).collect(),
+            on_this_machine: self.nats_url.is_none(),
             // Files of this machine make sense while only this machine is served.
-            sources: SourceRules { hosts, local_files: self.listen.ip().is_loopback() },
+            sources: SourceRules {
+                hosts,
+                local_files: self.listen.ip().is_loopback(),
+            },
             ..Settings::in_home(std::path::absolute(home)?)
         })
     }
@@ -145,13 +192,21 @@ mod tests {
         assert_eq!(choice("none").unwrap(), WorkerChoice::These(Vec::new()));
         let both = WorkerChoice::These(vec![Provider::Docker, Provider::Process]);
         assert_eq!(choice("docker,process").unwrap(), both);
-        assert!(choice("dokcer").unwrap_err().to_string().contains("no provider"));
+        assert!(
+            choice("dokcer")
+                .unwrap_err()
+                .to_string()
+                .contains("no provider")
+        );
     }
 
     #[test]
     fn pools_are_ranges() {
         let arguments = parsed(&["--ssh-ports", "9000-9001,9100"]).unwrap();
-        assert_eq!(arguments.ssh_ports, [PortPool(9000..=9001), PortPool(9100..=9100)]);
+        assert_eq!(
+            arguments.ssh_ports,
+            [PortPool(9000..=9001), PortPool(9100..=9100)]
+        );
         for wrong in ["9001-9000", "0-1", "x", "1-70000"] {
             assert!(parsed(&["--ssh-ports", wrong]).is_err(), "{wrong}");
         }
@@ -162,6 +217,9 @@ mod tests {
         let mut arguments = parsed(&["--allow-host", "*", "--home", "/h"]).unwrap();
         assert!(arguments.settings().unwrap().sources.hosts.is_empty());
         arguments.allow_host = vec!["git.example.com".into()];
-        assert_eq!(arguments.settings().unwrap().sources.hosts, ["git.example.com"]);
+        assert_eq!(
+            arguments.settings().unwrap().sources.hosts,
+            ["git.example.com"]
+        );
     }
 }

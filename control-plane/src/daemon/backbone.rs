@@ -43,7 +43,9 @@ impl Connected {
 
     async fn to_own(settings: &Settings) -> anyhow::Result<Self> {
         let options = EmbeddedOptions::new(settings.in_this_home("nats"));
-        let embedded = Embedded::start(options).await.context("starting the nats-server")?;
+        let embedded = Embedded::start(options)
+            .await
+            .context("starting the nats-server")?;
         let bus = Bus::connect(embedded.options(Role::ControlPlane))
             .await
             .context("connecting to the nats-server started here")?;
@@ -51,7 +53,11 @@ impl Connected {
             url: embedded.url().to_owned(),
             seed_file: Some(embedded.seed_file(Role::Worker)),
         };
-        Ok(Self { bus, embedded: Some(embedded), worker })
+        Ok(Self {
+            bus,
+            embedded: Some(embedded),
+            worker,
+        })
     }
 
     async fn to(url: &str, arguments: &DaemonArguments) -> anyhow::Result<Self> {
@@ -64,7 +70,11 @@ impl Connected {
             url: url.to_owned(),
             seed_file: arguments.nats_worker_creds.clone(),
         };
-        Ok(Self { bus, embedded: None, worker })
+        Ok(Self {
+            bus,
+            embedded: None,
+            worker,
+        })
     }
 
     /// Closes the connection, then ends the child: it is the last to stop.

@@ -27,8 +27,11 @@ pub(super) async fn ensure(app: &App) -> anyhow::Result<()> {
         .enrol_account(&Identity::Operator, ACCOUNT, ADMINISTRATOR, &context)
         .await
         .context("making the administrator")?;
-    let request =
-        TokenRequest { user: Some(user), scope: Some(Scope::Admin), expires_in_seconds: None };
+    let request = TokenRequest {
+        user: Some(user),
+        scope: Some(Scope::Admin),
+        expires_in_seconds: None,
+    };
     let issued = commands
         .issue_token(&Identity::Operator, request, &context)
         .await
@@ -38,7 +41,10 @@ pub(super) async fn ensure(app: &App) -> anyhow::Result<()> {
         .with_context(|| format!("writing {}", path.display()))?;
     if std::io::stderr().is_terminal() {
         let path = path.display();
-        writeln!(std::io::stderr(), "The administrator's token, kept in {path}:\n\n  {text}\n")?;
+        writeln!(
+            std::io::stderr(),
+            "The administrator's token, kept in {path}:\n\n  {text}\n"
+        )?;
     }
     Ok(())
 }

@@ -17,5 +17,9 @@ pub fn install() {
         .with_ansi(std::io::stderr().is_terminal());
     let json = std::env::var_os("NEXUS_LOG_FORMAT").is_some_and(|format| format == "json");
     // A recorder that is in place already, as in tests, stays.
-    let _ = if json { builder.json().try_init() } else { builder.try_init() };
+    let _ = if json {
+        builder.json().try_init()
+    } else {
+        builder.try_init()
+    };
 }

@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::DaemonArguments;
 use super::backbone::Connected;
+use super::first_token;
 use super::lock::HomeLock;
 use super::workers::Workers;
-use super::first_token;
 use crate::app::{Options, Plane};
 use crate::backbone::Backbone;
 use crate::clock::Clock;
@@ -39,7 +39,10 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
     plane.app().caught_up().await;
     first_token::ensure(&plane.app()).await?;
     let workers = Workers::start(&arguments.worker, &settings, &connected.worker)?;
-    let listeners = Listeners { network: Some(network), local: Some(local) };
+    let listeners = Listeners {
+        network: Some(network),
+        local: Some(local),
+    };
     tracing::info!(listen = %settings.listen, home = %settings.home.display(), "nexusd serves");
 
     let hosts = HostNames::loopback_and([settings.public_host.clone()]);

@@ -56,7 +56,11 @@ impl Supervisor {
             .name(name.clone())
             .stack_size(256 << 10)
             .spawn(move || theirs.keep_running(&theirs_name, &command))?;
-        Ok(Self { name, shared, thread })
+        Ok(Self {
+            name,
+            shared,
+            thread,
+        })
     }
 
     /// Asks the child to end; returns at once.
@@ -104,7 +108,9 @@ impl Shared {
                 return;
             }
             tracing::warn!(child = name, how, ?pause, "ended; it is started again");
-            let waited = self.stopping.wait_timeout_while(state, pause, |state| !state.stopped);
+            let waited = self
+                .stopping
+                .wait_timeout_while(state, pause, |state| !state.stopped);
             if waited.unwrap_or_else(PoisonError::into_inner).0.stopped {
                 return;
             }
@@ -143,13 +149,20 @@ impl Shared {
     }
 }
 
-#[expect(unsafe_code, reason = "the death signal can only be set between fork and exec")]
+#[expect(
+    unsafe_code,
+    reason = "the death signal can only be set between fork and exec"
+)]
 fn spawn(mut command: Command) -> std::io::Result<Child> {
     let parent = getpid();
     let die_with_parent = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         // The parent may have ended before the signal was set.
-        if getppid() == Some(parent) { Ok(()) } else { Err(std::io::ErrorKind::NotConnected.into()) }
+        if getppid() == Some(parent) {
+            Ok(())
+        } else {
+            Err(std::io::ErrorKind::NotConnected.into())
+        }
     };
     // SAFETY: the closure makes two system calls, allocates nothing and takes no lock, which is
     // all that is allowed between fork and exec.

@@ -41,7 +41,11 @@ impl Workers {
             let (program, home, access) = (program.clone(), settings.home.clone(), access.clone());
             let command = move || {
                 let mut command = Command::new(&program);
-                command.arg("--provider").arg(provider.as_str()).arg("--home").arg(&home);
+                command
+                    .arg("--provider")
+                    .arg(provider.as_str())
+                    .arg("--home")
+                    .arg(&home);
                 command.arg("--nats-url").arg(&access.url);
                 if let Some(seed) = &access.seed_file {
                     command.arg("--nats-creds").arg(seed);
@@ -88,7 +92,9 @@ fn program() -> anyhow::Result<PathBuf> {
         Some(folder) => PathBuf::from(folder),
         None => {
             let own = std::env::current_exe().context("finding our own executable")?;
-            own.parent().context("our own executable has no folder")?.to_owned()
+            own.parent()
+                .context("our own executable has no folder")?
+                .to_owned()
         }
     };
     let program = folder.join("nexus-worker");

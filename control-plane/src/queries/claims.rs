@@ -3,29 +3,12 @@
 use std::collections::HashSet;
 
 use nexus_events::id::{OperationId, UserId, WorkspaceId};
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::{Queries, QueryError};
+use crate::projections::ProjectionError;
 
 impl Queries {
-    /// Every port that is held.
-    pub(crate) fn held_ports(&self) -> Result<HashSet<u16>, QueryError> {
-        self.database.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT id FROM claims WHERE id >= 'port-' AND id < 'port.' AND holder IS NOT NULL",
-            )?;
-            let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
-            let mut ports = HashSet::new();
-            for id in ids {
-                ports.extend(
-                    id?.strip_prefix("port-")
-                        .and_then(|port| port.parse::<u16>().ok()),
-                );
-            }
-            Ok(ports)
-        })
-    }
-
     /// The port held for this workspace.
     pub(crate) fn port_of(&self, workspace: WorkspaceId) -> Result<Option<u16>, QueryError> {
         self.database.read(|connection| {
@@ -73,4 +56,20 @@ impl Queries {
             Ok(ids.collect::<Result<_, _>>()?)
         })
     }
+}
+
+/// Every port that is held.
+pub(crate) fn held_ports(connection: &Connection) -> Result<HashSet<u16>, ProjectionError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM claims WHERE id >= 'port-' AND id < 'port.' AND holder IS NOT NULL",
+    )?;
+    let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let mut ports = HashSet::new();
+    for id in ids {
+        ports.extend(
+            id?.strip_prefix("port-")
+                .and_then(|port| port.parse::<u16>().ok()),
+        );
+    }
+    Ok(ports)
 }

@@ -18,7 +18,9 @@ async fn of_sixteen_that_want_one_name_one_gets_it() {
     for _ in 0..16 {
         let (app, context) = (world.app.clone(), world.context());
         racing.spawn(async move {
-            app.commands().create_workspace(&ada, new_workspace("hello"), None, &context).await
+            app.commands()
+                .create_workspace(&ada, new_workspace("hello"), None, &context)
+                .await
         });
     }
     let mut won = 0;
@@ -48,8 +50,11 @@ async fn with_no_port_left_nothing_is_claimed() {
     let held = world.held().await;
 
     let context = world.context();
-    let refused =
-        world.app.commands().create_workspace(&ada, new_workspace("three"), None, &context).await;
+    let refused = world
+        .app
+        .commands()
+        .create_workspace(&ada, new_workspace("three"), None, &context)
+        .await;
     let problem = Problem::from(refused.unwrap_err());
     assert_eq!(problem.code, ProblemCode::PortPoolEmpty);
     assert!(problem.detail.contains("2222-2222"), "{problem:?}");
@@ -66,7 +71,11 @@ async fn twenty_at_once_get_twenty_ports() {
         let (app, context) = (world.app.clone(), world.context());
         let request = new_workspace(&format!("w{number}"));
         racing.spawn(async move {
-            app.commands().create_workspace(&ada, request, None, &context).await.unwrap().ssh_port
+            app.commands()
+                .create_workspace(&ada, request, None, &context)
+                .await
+                .unwrap()
+                .ssh_port
         });
     }
     let ports: std::collections::BTreeSet<_> = racing.join_all().await.into_iter().collect();

@@ -43,8 +43,14 @@ async fn a_key_belongs_to_whoever_sent_it() {
     let context = world.keyed("k");
     let commands = world.app.commands();
     let request = new_workspace("hello");
-    let hers = commands.create_workspace(&ada, request.clone(), None, &context).await.unwrap();
-    let his = commands.create_workspace(&bob, request, None, &context).await.unwrap();
+    let hers = commands
+        .create_workspace(&ada, request.clone(), None, &context)
+        .await
+        .unwrap();
+    let his = commands
+        .create_workspace(&bob, request, None, &context)
+        .await
+        .unwrap();
     assert_ne!(hers.workspace, his.workspace);
 }
 
@@ -59,17 +65,32 @@ async fn a_start_sent_twice_is_one_operation_and_another_use_of_its_key_is_refus
     let commands = world.app.commands();
 
     let context = world.keyed("stop-it");
-    let first = commands.stop_workspace(&ada, &workspace, &context).await.unwrap();
-    let again = commands.stop_workspace(&ada, &workspace, &context).await.unwrap();
+    let first = commands
+        .stop_workspace(&ada, &workspace, &context)
+        .await
+        .unwrap();
+    let again = commands
+        .stop_workspace(&ada, &workspace, &context)
+        .await
+        .unwrap();
     assert_eq!(first.operation, again.operation);
     world.settle().await;
-    let later = commands.stop_workspace(&ada, &workspace, &context).await.unwrap();
+    let later = commands
+        .stop_workspace(&ada, &workspace, &context)
+        .await
+        .unwrap();
     assert_eq!(first.operation, later.operation);
-    let misused = commands.delete_workspace(&ada, &workspace, &context).await.unwrap_err();
+    let misused = commands
+        .delete_workspace(&ada, &workspace, &context)
+        .await
+        .unwrap_err();
     assert_eq!(code(misused), ProblemCode::IdempotencyKeyReused);
 
     // What is under way already is named; it is no second operation.
-    let plain = commands.stop_workspace(&ada, &workspace, &world.context()).await.unwrap();
+    let plain = commands
+        .stop_workspace(&ada, &workspace, &world.context())
+        .await
+        .unwrap();
     assert_eq!(plain.operation, first.operation);
     assert!(plain.reason.is_some());
 }
@@ -79,9 +100,7 @@ async fn registering_twice_is_registering_once() {
     let world = World::in_memory().await;
     let commands = world.app.commands();
     let context = world.context();
-    let register = || {
-        commands.register_user(&Identity::Operator, registration("ada", 7), &context)
-    };
+    let register = || commands.register_user(&Identity::Operator, registration("ada", 7), &context);
     let first = register().await.unwrap();
     let again = register().await.unwrap();
     assert_eq!(first.value, again.value);
@@ -93,9 +112,13 @@ async fn only_an_administrator_registers_somebody_else() {
     let world = World::in_memory().await;
     let ada = world.person("ada", 1).await;
     let commands = world.app.commands();
-    let refused = commands.register_user(&ada, registration("bob", 2), &world.context()).await;
+    let refused = commands
+        .register_user(&ada, registration("bob", 2), &world.context())
+        .await;
     assert_eq!(code(refused.unwrap_err()), ProblemCode::Forbidden);
-    let herself = commands.register_user(&ada, registration("ada", 1), &world.context()).await;
+    let herself = commands
+        .register_user(&ada, registration("ada", 1), &world.context())
+        .await;
     assert!(herself.is_ok());
 }
 
@@ -104,8 +127,11 @@ async fn a_fingerprint_that_is_not_the_keys_is_named() {
     let world = World::in_memory().await;
     let mut request = registration("ada", 1);
     request.ssh_pubkey_fingerprint = "SHA256:x".into();
-    let refused =
-        world.app.commands().register_user(&Identity::Operator, request, &world.context()).await;
+    let refused = world
+        .app
+        .commands()
+        .register_user(&Identity::Operator, request, &world.context())
+        .await;
     let problem = Problem::from(refused.unwrap_err());
     assert_eq!(problem.errors[0].field, "ssh_pubkey_fingerprint");
     assert_eq!(world.backbone.log.info().await.unwrap().last_sequence, 0);
@@ -116,23 +142,44 @@ async fn a_token_lets_in_until_it_is_revoked_or_over() {
     let world = World::in_memory().await;
     let ada = world.person("ada", 1).await;
     let (commands, queries) = (world.app.commands(), world.app.queries());
-    let request = TokenRequest { expires_in_seconds: Some(60), ..TokenRequest::default() };
-    let issued = commands.issue_token(&ada, request, &world.keyed("t")).await.unwrap().value;
+    let request = TokenRequest {
+        expires_in_seconds: Some(60),
+        ..TokenRequest::default()
+    };
+    let issued = commands
+        .issue_token(&ada, request, &world.keyed("t"))
+        .await
+        .unwrap()
+        .value;
     world.settle().await;
     let who = |now| queries.identify(&issued.token, now).unwrap();
     let Some(Identity::User { id, scope, token }) = who(world.clock.now()) else {
         panic!("the token lets in")
     };
-    assert_eq!((Some(id), scope, token), (ada.user(), Scope::User, issued.id));
+    assert_eq!(
+        (Some(id), scope, token),
+        (ada.user(), Scope::User, issued.id)
+    );
     assert_eq!(who(world.advance(61)), None, "it is over");
 
-    let lasting = commands.issue_token(&ada, TokenRequest::default(), &world.context()).await;
+    let lasting = commands
+        .issue_token(&ada, TokenRequest::default(), &world.context())
+        .await;
     let lasting = lasting.unwrap().value;
     world.settle().await;
-    commands.revoke_token(&ada, lasting.id, &world.context()).await.unwrap();
+    commands
+        .revoke_token(&ada, lasting.id, &world.context())
+        .await
+        .unwrap();
     world.settle().await;
-    assert_eq!(queries.identify(&lasting.token, world.clock.now()).unwrap(), None);
-    assert_eq!(queries.identify("nxs_guess", world.clock.now()).unwrap(), None);
+    assert_eq!(
+        queries.identify(&lasting.token, world.clock.now()).unwrap(),
+        None
+    );
+    assert_eq!(
+        queries.identify("nxs_guess", world.clock.now()).unwrap(),
+        None
+    );
 }
 
 #[tokio::test]
@@ -140,7 +187,12 @@ async fn a_token_asked_for_twice_under_a_key_is_one_token() {
     let world = World::in_memory().await;
     let ada = world.person("ada", 1).await;
     let context = world.keyed("t");
-    let issue = || world.app.commands().issue_token(&ada, TokenRequest::default(), &context);
+    let issue = || {
+        world
+            .app
+            .commands()
+            .issue_token(&ada, TokenRequest::default(), &context)
+    };
     let (first, again) = (issue().await.unwrap(), issue().await.unwrap());
     assert_eq!(first.value, again.value);
     world.settle().await;
@@ -151,8 +203,15 @@ async fn a_token_asked_for_twice_under_a_key_is_one_token() {
 async fn no_user_makes_an_administrator_of_themselves() {
     let world = World::in_memory().await;
     let ada = world.person("ada", 1).await;
-    let request = TokenRequest { scope: Some(Scope::Admin), ..TokenRequest::default() };
-    let refused = world.app.commands().issue_token(&ada, request, &world.context()).await;
+    let request = TokenRequest {
+        scope: Some(Scope::Admin),
+        ..TokenRequest::default()
+    };
+    let refused = world
+        .app
+        .commands()
+        .issue_token(&ada, request, &world.context())
+        .await;
     assert_eq!(code(refused.unwrap_err()), ProblemCode::Forbidden);
 }
 
@@ -162,12 +221,21 @@ async fn a_provider_without_a_worker_is_refused_and_the_others_are_named() {
     let ada = world.person("ada", 1).await;
     world.node(Provider::Fake).await;
     let spec = WorkspaceSpec::on(Provider::Qemu);
-    let request = NewWorkspace { name: "hello".parse().unwrap(), spec };
-    let refused =
-        world.app.commands().create_workspace(&ada, request, None, &world.context()).await;
+    let request = NewWorkspace {
+        name: "hello".parse().unwrap(),
+        spec,
+    };
+    let refused = world
+        .app
+        .commands()
+        .create_workspace(&ada, request, None, &world.context())
+        .await;
     let problem = Problem::from(refused.unwrap_err());
     assert_eq!(problem.code, ProblemCode::NoWorker);
-    assert!(problem.detail.contains("qemu") && problem.detail.contains("fake"), "{problem:?}");
+    assert!(
+        problem.detail.contains("qemu") && problem.detail.contains("fake"),
+        "{problem:?}"
+    );
     assert_eq!(world.held().await, Vec::<String>::new());
 }
 
@@ -195,8 +263,21 @@ async fn every_wrong_field_is_named_in_one_answer() {
         .create_workspace_from_seed(&Identity::Operator, request, &world.context())
         .await;
     let problem = Problem::from(refused.unwrap_err());
-    let fields: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
-    assert_eq!(fields, ["workspace_name", "provider", "image", "repo.branch", "repo.url"]);
+    let fields: Vec<_> = problem
+        .errors
+        .iter()
+        .map(|error| error.field.as_str())
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "workspace_name",
+            "provider",
+            "image",
+            "repo.branch",
+            "repo.url"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -249,5 +330,8 @@ async fn docker_is_preferred_where_a_worker_drives_it() {
         .unwrap();
     world.settle().await;
     let view = world.view(&ada, created.workspace);
-    assert_eq!((view.provider, view.phase), (Provider::Docker, Phase::Requested));
+    assert_eq!(
+        (view.provider, view.phase),
+        (Provider::Docker, Phase::Requested)
+    );
 }

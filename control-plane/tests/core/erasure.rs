@@ -21,7 +21,10 @@ fn holding(folder: &Path, secret: &str, found: &mut Vec<std::path::PathBuf>) {
             holding(&path, secret, found);
         } else {
             let bytes = std::fs::read(&path).unwrap();
-            if bytes.windows(secret.len()).any(|window| window == secret.as_bytes()) {
+            if bytes
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes())
+            {
                 found.push(path);
             }
         }
@@ -52,7 +55,11 @@ async fn what_is_personal_is_sealed_in_log_and_read_model() {
         assert_eq!(found, Vec::<std::path::PathBuf>::new(), "{secret}");
     }
     let view = world.app.queries().user(&ada, &UserRef::Me).unwrap();
-    assert_eq!(view.github_login.as_deref(), Some(LOGIN), "its owner reads it");
+    assert_eq!(
+        view.github_login.as_deref(),
+        Some(LOGIN),
+        "its owner reads it"
+    );
 }
 
 #[tokio::test]
@@ -64,7 +71,10 @@ async fn an_erased_user_is_nobody_and_the_rest_is_as_it_was() {
     world.create(&bob, "hello").await;
     let user = ada.user().unwrap();
     let commands = world.app.commands();
-    commands.erase_user(&Identity::Operator, user, &world.context()).await.unwrap();
+    commands
+        .erase_user(&Identity::Operator, user, &world.context())
+        .await
+        .unwrap();
     world.settle().await;
 
     assert_eq!(world.backbone.key_store.get(user).await.unwrap(), None);
@@ -72,15 +82,25 @@ async fn an_erased_user_is_nobody_and_the_rest_is_as_it_was() {
     assert_eq!(world.app.queries().directory().by_login(LOGIN), None);
     let folder = tempfile::tempdir().unwrap();
     let log = &world.backbone.log;
-    let first = rebuild::rebuild(log, &folder.path().join("a")).await.unwrap();
-    let second = rebuild::rebuild(log, &folder.path().join("b")).await.unwrap();
+    let first = rebuild::rebuild(log, &folder.path().join("a"))
+        .await
+        .unwrap();
+    let second = rebuild::rebuild(log, &folder.path().join("b"))
+        .await
+        .unwrap();
     let digests = [first, second].map(|rebuilt| digest::of_file(&rebuilt.file).unwrap());
     assert_eq!(digests[0], digests[1]);
-    let his = world.app.queries().workspaces(&bob, &WorkspaceQuery::default()).unwrap();
+    let his = world
+        .app
+        .queries()
+        .workspaces(&bob, &WorkspaceQuery::default())
+        .unwrap();
     assert_eq!(his.items[0].owner_login.as_deref(), Some("bob"));
 
     let again = registration(LOGIN, ACCOUNT);
-    let refused = commands.register_user(&Identity::Operator, again, &world.context()).await;
+    let refused = commands
+        .register_user(&Identity::Operator, again, &world.context())
+        .await;
     let problem = Problem::from(refused.unwrap_err());
     assert!(matches!(problem.code, ProblemCode::Gone), "{problem:?}");
 }

@@ -29,7 +29,10 @@ async fn a_create_reaches_a_worker_with_the_owners_keys() {
     world.node(Provider::Fake).await;
     let created = world.create(&ada, "hello").await;
     let command = told(&world).await;
-    assert_eq!((command.workspace, command.operation), (created.workspace, created.operation));
+    assert_eq!(
+        (command.workspace, command.operation),
+        (created.workspace, created.operation)
+    );
     assert_eq!((command.kind, command.node), (OperationKind::Create, None));
     assert_eq!(command.sequence, created.sequence);
     assert_eq!(command.authorized_keys, [public_key(1)]);
@@ -44,9 +47,16 @@ async fn what_was_never_placed_is_gone_without_a_worker_and_its_name_is_free() {
     told(&world).await;
     let workspace = WorkspaceRef::Id(created.workspace);
     let context = world.context();
-    world.app.commands().delete_workspace(&ada, &workspace, &context).await.unwrap();
+    world
+        .app
+        .commands()
+        .delete_workspace(&ada, &workspace, &context)
+        .await
+        .unwrap();
     let phase = || world.view(&ada, created.workspace).phase;
-    world.until("it is deleted", || phase() == Phase::Deleted).await;
+    world
+        .until("it is deleted", || phase() == Phase::Deleted)
+        .await;
     assert_eq!(world.backbone.dispatch.drain(), [], "no worker is told");
     let again = world.create(&ada, "hello").await;
     assert_ne!(again.workspace, created.workspace);
@@ -62,9 +72,17 @@ async fn a_stop_goes_to_the_node_that_holds_the_machine() {
     world.bring_up(created.workspace, node).await;
     assert_eq!(world.view(&ada, created.workspace).phase, Phase::Running);
     let workspace = WorkspaceRef::Id(created.workspace);
-    world.app.commands().stop_workspace(&ada, &workspace, &world.context()).await.unwrap();
+    world
+        .app
+        .commands()
+        .stop_workspace(&ada, &workspace, &world.context())
+        .await
+        .unwrap();
     let command = told(&world).await;
-    assert_eq!((command.kind, command.node), (OperationKind::Stop, Some(node)));
+    assert_eq!(
+        (command.kind, command.node),
+        (OperationKind::Stop, Some(node))
+    );
     assert_eq!(command.workspace_state.machine.unwrap().handle, "h");
 }
 

@@ -31,8 +31,14 @@ async fn lives(world: &World) {
         all.push(created.workspace);
     }
     let (commands, context) = (world.app.commands(), world.context());
-    commands.stop_workspace(&ada, &WorkspaceRef::Id(all[1]), &context).await.unwrap();
-    commands.delete_workspace(&ada, &WorkspaceRef::Id(all[2]), &context).await.unwrap();
+    commands
+        .stop_workspace(&ada, &WorkspaceRef::Id(all[1]), &context)
+        .await
+        .unwrap();
+    commands
+        .delete_workspace(&ada, &WorkspaceRef::Id(all[2]), &context)
+        .await
+        .unwrap();
     world.settle().await;
 }
 
@@ -64,7 +70,10 @@ async fn two_rebuilds_and_the_live_model_are_equal() {
     let first = rebuilt(&log, folder.path(), "first").await;
     let second = rebuilt(&log, folder.path(), "second").await;
     assert_eq!(first, second);
-    assert_eq!(first, digest::of_file(&read_model(world.home.path())).unwrap());
+    assert_eq!(
+        first,
+        digest::of_file(&read_model(world.home.path())).unwrap()
+    );
 }
 
 #[tokio::test]
@@ -75,15 +84,28 @@ async fn a_killed_server_goes_on_where_rows_and_checkpoint_stand() {
     let image = tempfile::tempdir().unwrap();
     let (live, copied) = (read_model(world.home.path()), read_model(image.path()));
     copy(live.parent().unwrap(), copied.parent().unwrap());
-    std::fs::copy(world.home.path().join("master.key"), image.path().join("master.key")).unwrap();
+    std::fs::copy(
+        world.home.path().join("master.key"),
+        image.path().join("master.key"),
+    )
+    .unwrap();
     let bob = world.person("bob", 2).await;
     world.create(&bob, "later").await;
 
     let settings = Settings::in_home(image.path());
     let plane = start(settings, &world.backbone, &world.clock).await;
     let last = world.backbone.log.info().await.unwrap().last_sequence;
-    plane.app().queries().wait_for(last, Duration::from_secs(10)).await.unwrap();
-    let view = plane.app().queries().workspace(&bob, &"later".parse().unwrap()).unwrap();
+    plane
+        .app()
+        .queries()
+        .wait_for(last, Duration::from_secs(10))
+        .await
+        .unwrap();
+    let view = plane
+        .app()
+        .queries()
+        .workspace(&bob, &"later".parse().unwrap())
+        .unwrap();
     assert_eq!(view.phase, Phase::Requested);
     plane.shutdown().await;
     world.plane.shutdown().await;
@@ -95,12 +117,25 @@ async fn a_killed_server_goes_on_where_rows_and_checkpoint_stand() {
 async fn without_its_file_a_server_gives_the_same_answers() {
     let world = World::in_memory().await;
     lives(&world).await;
-    let before = world.app.queries().workspaces(&Identity::Operator, &Default::default()).unwrap();
+    let before = world
+        .app
+        .queries()
+        .workspaces(&Identity::Operator, &Default::default())
+        .unwrap();
     let home = world.home;
     world.plane.shutdown().await;
     std::fs::remove_dir_all(home.path().join("read-model")).unwrap();
-    let plane = start(Settings::in_home(home.path()), &world.backbone, &world.clock).await;
-    let after = plane.app().queries().workspaces(&Identity::Operator, &Default::default()).unwrap();
+    let plane = start(
+        Settings::in_home(home.path()),
+        &world.backbone,
+        &world.clock,
+    )
+    .await;
+    let after = plane
+        .app()
+        .queries()
+        .workspaces(&Identity::Operator, &Default::default())
+        .unwrap();
     assert_eq!(before.items.len(), 3);
     assert_eq!(before, after);
     plane.shutdown().await;
@@ -110,14 +145,28 @@ async fn without_its_file_a_server_gives_the_same_answers() {
 async fn the_model_is_made_anew_beside_the_live_one_and_swapped() {
     let world = World::in_memory().await;
     lives(&world).await;
-    let before = world.app.queries().workspaces(&Identity::Operator, &Default::default()).unwrap();
+    let before = world
+        .app
+        .queries()
+        .workspaces(&Identity::Operator, &Default::default())
+        .unwrap();
     let sequence = world.app.rebuild().await.unwrap();
     assert_eq!(sequence, before.sequence);
-    let after = world.app.queries().workspaces(&Identity::Operator, &Default::default()).unwrap();
+    let after = world
+        .app
+        .queries()
+        .workspaces(&Identity::Operator, &Default::default())
+        .unwrap();
     assert_eq!(before, after);
     let bob = world.person("bob", 2).await;
     world.create(&bob, "later").await;
-    assert!(world.app.queries().workspace(&bob, &"later".parse().unwrap()).is_ok());
+    assert!(
+        world
+            .app
+            .queries()
+            .workspace(&bob, &"later".parse().unwrap())
+            .is_ok()
+    );
     world.plane.shutdown().await;
 }
 
@@ -131,15 +180,44 @@ async fn a_message_that_cannot_be_read_is_parked_and_projecting_goes_on() {
         traceparent: None,
         payload: br#"{"type":"nexus.workspace.teleported.v9"}"#.as_slice().into(),
     };
-    world.backbone.log.append(Expected::Empty, &odd).await.unwrap();
+    world
+        .backbone
+        .log
+        .append(Expected::Empty, &odd)
+        .await
+        .unwrap();
     let ada = world.person("ada", 1).await;
-    let parked = world.app.queries().parked(&Identity::Operator).await.unwrap();
+    let parked = world
+        .app
+        .queries()
+        .parked(&Identity::Operator)
+        .await
+        .unwrap();
     assert_eq!(parked.len(), 1);
     assert_eq!(parked[0].sequence, 1);
-    assert!(world.app.queries().parked(&ada).await.is_err(), "for administrators only");
-    assert!(world.app.queries().sequence() >= 3, "what came after is projected");
-    world.app.commands().discard_parked(&Identity::Operator, 1).await.unwrap();
-    assert_eq!(world.app.queries().parked(&Identity::Operator).await.unwrap(), []);
+    assert!(
+        world.app.queries().parked(&ada).await.is_err(),
+        "for administrators only"
+    );
+    assert!(
+        world.app.queries().sequence() >= 3,
+        "what came after is projected"
+    );
+    world
+        .app
+        .commands()
+        .discard_parked(&Identity::Operator, 1)
+        .await
+        .unwrap();
+    assert_eq!(
+        world
+            .app
+            .queries()
+            .parked(&Identity::Operator)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -156,7 +234,12 @@ async fn on_the_bus_a_message_is_parked_once_however_often_it_is_read() {
     backbone.log.append(Expected::Empty, &odd).await.unwrap();
     let world = World::over(backbone).await;
     world.app.rebuild().await.unwrap();
-    let parked = world.app.queries().parked(&Identity::Operator).await.unwrap();
+    let parked = world
+        .app
+        .queries()
+        .parked(&Identity::Operator)
+        .await
+        .unwrap();
     assert_eq!(parked.len(), 1, "{parked:?}");
     assert_eq!(parked[0].payload, "not json");
     world.plane.shutdown().await;
@@ -176,7 +259,10 @@ async fn another_log_is_an_alarm() {
         };
         let refused = Plane::start(options).await.err().expect("it is refused");
         assert!(
-            matches!(refused, StartError::Projection(ProjectionError::OtherLog { .. })),
+            matches!(
+                refused,
+                StartError::Projection(ProjectionError::OtherLog { .. })
+            ),
             "{refused:?}"
         );
     }
@@ -189,8 +275,13 @@ async fn a_reader_waits_for_its_own_write_and_is_told_when_it_does_not_come() {
     world.node(Provider::Fake).await;
     let created = world.create(&ada, "hello").await;
     let queries = world.app.queries();
-    queries.wait_for(created.sequence, Duration::from_secs(5)).await.unwrap();
-    let late = queries.wait_for(created.sequence + 10_000, Duration::from_millis(10)).await;
+    queries
+        .wait_for(created.sequence, Duration::from_secs(5))
+        .await
+        .unwrap();
+    let late = queries
+        .wait_for(created.sequence + 10_000, Duration::from_millis(10))
+        .await;
     assert!(matches!(late, Err(QueryError::NotYetVisible { .. })));
 }
 
@@ -206,21 +297,56 @@ async fn an_operation_tells_its_steps_in_order() {
     world.report(id, node, |_| None).await;
     for step in [Step::Image, Step::Machine] {
         let (begun, ended) = (step.clone(), step);
-        world.report(id, node, |_| Some(Report::StepStarted { step: begun })).await;
-        let succeeded = Report::StepSucceeded { step: ended, duration_ms: 5, detail: None };
+        world
+            .report(id, node, |_| Some(Report::StepStarted { step: begun }))
+            .await;
+        let succeeded = Report::StepSucceeded {
+            step: ended,
+            duration_ms: 5,
+            detail: None,
+        };
         world.report(id, node, |_| Some(succeeded)).await;
     }
-    let view = world.app.queries().operation(&ada, created.operation).unwrap();
-    let steps: Vec<_> = view.steps.iter().map(|step| (step.step.to_string(), step.state)).collect();
+    let view = world
+        .app
+        .queries()
+        .operation(&ada, created.operation)
+        .unwrap();
+    let steps: Vec<_> = view
+        .steps
+        .iter()
+        .map(|step| (step.step.to_string(), step.state))
+        .collect();
     let done = OperationState::Succeeded;
-    assert_eq!(steps, [("image".to_owned(), done), ("machine".to_owned(), done)]);
-    assert_eq!((view.state, view.node), (OperationState::InFlight, Some(node)));
+    assert_eq!(
+        steps,
+        [("image".to_owned(), done), ("machine".to_owned(), done)]
+    );
+    assert_eq!(
+        (view.state, view.node),
+        (OperationState::InFlight, Some(node))
+    );
     world.advance(3);
     let at = world.clock.now();
-    world.report(id, node, |_| Some(Report::Ready { at, partial: false })).await;
-    let view = world.app.queries().operation(&ada, created.operation).unwrap();
-    assert_eq!((view.state, view.duration_ms), (OperationState::Succeeded, Some(3_000)));
-    let page = EventQuery { workspace: Some("hello".into()), ..Default::default() };
+    world
+        .report(id, node, |_| Some(Report::Ready { at, partial: false }))
+        .await;
+    let view = world
+        .app
+        .queries()
+        .operation(&ada, created.operation)
+        .unwrap();
+    assert_eq!(
+        (view.state, view.duration_ms),
+        (OperationState::Succeeded, Some(3_000))
+    );
+    let page = EventQuery {
+        workspace: Some("hello".into()),
+        ..Default::default()
+    };
     let events = world.app.queries().events(&ada, &page).unwrap().items;
-    assert_eq!(events.last().unwrap().event["type"], "nexus.workspace.ready.v1");
+    assert_eq!(
+        events.last().unwrap().event["type"],
+        "nexus.workspace.ready.v1"
+    );
 }

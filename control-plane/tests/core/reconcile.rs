@@ -25,9 +25,16 @@ async fn an_overdue_operation_fails_with_cause_and_hint() {
     assert_eq!(reconciler.overdue_operations(now).await.unwrap(), 0);
     let view = world.view(&ada, created.workspace);
     let failure = view.failure.unwrap();
-    assert_eq!((view.phase, failure.code), (Phase::Failed, FailureCode::Timeout));
+    assert_eq!(
+        (view.phase, failure.code),
+        (Phase::Failed, FailureCode::Timeout)
+    );
     assert!(failure.hint.contains("nexus node list"), "{failure:?}");
-    let operation = world.app.queries().operation(&ada, created.operation).unwrap();
+    let operation = world
+        .app
+        .queries()
+        .operation(&ada, created.operation)
+        .unwrap();
     assert_eq!(operation.state, OperationState::Failed);
 }
 
@@ -65,10 +72,16 @@ async fn what_is_used_stays_up() {
     let workspace = WorkspaceRef::Id(created.workspace);
     let (commands, context) = (world.app.commands(), world.context());
     let source = ActivitySource::Exec;
-    commands.observe_activity(&ada, &workspace, source, &context).await.unwrap();
+    commands
+        .observe_activity(&ada, &workspace, source, &context)
+        .await
+        .unwrap();
     world.settle().await;
     let now = world.advance(500);
-    assert_eq!(world.app.reconciler().idle_workspaces(now).await.unwrap(), 0);
+    assert_eq!(
+        world.app.reconciler().idle_workspaces(now).await.unwrap(),
+        0
+    );
     assert_eq!(world.view(&ada, created.workspace).phase, Phase::Running);
 }
 
@@ -90,10 +103,18 @@ async fn a_silent_node_is_lost_its_operations_fail_and_it_may_return() {
     reconciler.lost_nodes(now).await.unwrap();
     world.settle().await;
     assert_eq!(status(), NodeStatus::Lost);
-    assert!(world.view(&ada, created.workspace).unknown, "nobody can say how it is");
+    assert!(
+        world.view(&ada, created.workspace).unknown,
+        "nobody can say how it is"
+    );
 
     let workspace = WorkspaceRef::Id(created.workspace);
-    world.app.commands().stop_workspace(&ada, &workspace, &world.context()).await.unwrap();
+    world
+        .app
+        .commands()
+        .stop_workspace(&ada, &workspace, &world.context())
+        .await
+        .unwrap();
     world.settle().await;
     let now = world.advance(61);
     reconciler.lost_nodes(now).await.unwrap();
@@ -123,12 +144,22 @@ async fn a_command_that_got_lost_is_told_again() {
         })
         .await;
     let reconciler = world.app.reconciler();
-    assert_eq!(reconciler.undelivered_commands(world.clock.now()).await.unwrap(), 0, "too young");
+    assert_eq!(
+        reconciler
+            .undelivered_commands(world.clock.now())
+            .await
+            .unwrap(),
+        0,
+        "too young"
+    );
     let now = world.advance(2);
     reconciler.undelivered_commands(now).await.unwrap();
     let again = dispatch.drain();
     assert_eq!(again.len(), 1);
-    assert_eq!((again[0].id, again[0].operation), (told[0].id, created.operation));
+    assert_eq!(
+        (again[0].id, again[0].operation),
+        (told[0].id, created.operation)
+    );
     assert_eq!(again[0].authorized_keys, told[0].authorized_keys);
 }
 
@@ -144,12 +175,19 @@ async fn a_claim_whose_workspace_never_came_is_released() {
     assert_eq!(world.held().await.len(), kept.len() + 1);
     let reconciler = world.app.reconciler();
     let now = world.advance(60);
-    assert_eq!(reconciler.orphan_claims(now).await.unwrap(), 0, "its request may still come");
+    assert_eq!(
+        reconciler.orphan_claims(now).await.unwrap(),
+        0,
+        "its request may still come"
+    );
     let now = world.advance(120);
     reconciler.orphan_claims(now).await.unwrap();
     assert_eq!(world.held().await, kept);
     let context = world.context();
-    let created =
-        world.app.commands().create_workspace(&ada, new_workspace("never"), None, &context).await;
+    let created = world
+        .app
+        .commands()
+        .create_workspace(&ada, new_workspace("never"), None, &context)
+        .await;
     assert!(created.is_ok(), "the name is free again");
 }

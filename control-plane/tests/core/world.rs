@@ -50,7 +50,13 @@ impl World {
         let clock = Clock::standing_at(Timestamp::now());
         let plane = start(settings, &backbone, &clock).await;
         let app = plane.app();
-        Self { plane, app, home, clock, backbone }
+        Self {
+            plane,
+            app,
+            home,
+            clock,
+            backbone,
+        }
     }
 
     /// Waits until everything in the log is projected.
@@ -68,7 +74,11 @@ impl World {
     }
 
     pub(crate) fn advance(&self, seconds: i64) -> Timestamp {
-        let now = self.clock.now().saturating_add(SignedDuration::from_secs(seconds)).unwrap();
+        let now = self
+            .clock
+            .now()
+            .saturating_add(SignedDuration::from_secs(seconds))
+            .unwrap();
         self.clock.set(now);
         now
     }
@@ -98,14 +108,20 @@ impl World {
             capabilities: Capabilities::default(),
         };
         let at = self.clock.now();
-        self.execute::<Node>(&node, &NodeCommand::Join { profile, at }).await;
+        self.execute::<Node>(&node, &NodeCommand::Join { profile, at })
+            .await;
         self.settle().await;
         node
     }
 
     pub(crate) fn beat(&self, node: NodeId) {
         let at = self.clock.now();
-        let heartbeat = Heartbeat { node, at, running: Vec::new(), free_slots: 4 };
+        let heartbeat = Heartbeat {
+            node,
+            at,
+            running: Vec::new(),
+            free_slots: 4,
+        };
         self.app.queries().pulse().hear(heartbeat);
     }
 
@@ -131,9 +147,13 @@ impl World {
             home: "/home/dev".into(),
             directory: "/home/dev/workspace".into(),
         };
-        self.report(workspace, node, |_| Some(Report::MachineReady { machine })).await;
+        self.report(workspace, node, |_| Some(Report::MachineReady { machine }))
+            .await;
         let at = self.clock.now();
-        self.report(workspace, node, |_| Some(Report::Ready { at, partial: false })).await;
+        self.report(workspace, node, |_| {
+            Some(Report::Ready { at, partial: false })
+        })
+        .await;
     }
 
     /// Takes the operation in flight to `node` (`None`), or reports on it.
@@ -147,8 +167,17 @@ impl World {
         let current = state.operation.expect("an operation in flight");
         let (operation, epoch) = (current.id, current.epoch);
         let command = match report(self.clock.now()) {
-            None => Command::Place { operation, epoch, node },
-            Some(report) => Command::Report { operation, epoch, node: Some(node), report },
+            None => Command::Place {
+                operation,
+                epoch,
+                node,
+            },
+            Some(report) => Command::Report {
+                operation,
+                epoch,
+                node: Some(node),
+                report,
+            },
         };
         self.execute::<Workspace>(&workspace, &command).await;
         self.settle().await;
@@ -156,11 +185,18 @@ impl World {
 
     pub(crate) async fn state(&self, workspace: WorkspaceId) -> Workspace {
         let log = self.backbone.log.clone();
-        Repository::<Workspace>::new(log).load(&workspace).await.unwrap().state
+        Repository::<Workspace>::new(log)
+            .load(&workspace)
+            .await
+            .unwrap()
+            .state
     }
 
     pub(crate) fn view(&self, who: &Identity, workspace: WorkspaceId) -> WorkspaceView {
-        self.app.queries().workspace(who, &WorkspaceRef::Id(workspace)).unwrap()
+        self.app
+            .queries()
+            .workspace(who, &WorkspaceRef::Id(workspace))
+            .unwrap()
     }
 
     /// Waits until the read model says so.
@@ -174,7 +210,9 @@ impl World {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("{what}"));
+        tokio::time::timeout(PATIENCE, looking)
+            .await
+            .unwrap_or_else(|_| panic!("{what}"));
     }
 
     /// Every held claim.
@@ -197,10 +235,14 @@ impl World {
     /// Claims a name for a workspace that is never requested.
     pub(crate) async fn claim_only(&self, who: &Identity, name: &str) {
         let owner = who.user().unwrap();
-        let id = ClaimId::Name { owner, name: name.parse().unwrap() };
+        let id = ClaimId::Name {
+            owner,
+            name: name.parse().unwrap(),
+        };
         let workspace = WorkspaceId::derived("never");
         let at = self.clock.now();
-        self.execute::<Claim>(&id, &ClaimCommand::Claim { workspace, at }).await;
+        self.execute::<Claim>(&id, &ClaimCommand::Claim { workspace, at })
+            .await;
         self.settle().await;
     }
 
@@ -216,24 +258,38 @@ impl World {
         let aggregates = Repository::<A>::new(self.backbone.log.clone());
         let known = aggregates.load(id).await.unwrap();
         let decide = |state: &A| state.decide(command);
-        aggregates.execute(id, known, decide, context).await.unwrap();
+        aggregates
+            .execute(id, known, decide, context)
+            .await
+            .unwrap();
     }
 }
 
 pub(crate) async fn start(settings: Settings, backbone: &Backbone, clock: &Clock) -> Plane {
-    let options = Options { settings, backbone: backbone.clone(), clock: clock.clone() };
+    let options = Options {
+        settings,
+        backbone: backbone.clone(),
+        clock: clock.clone(),
+    };
     let plane = Plane::start(options).await.unwrap();
     plane.app().caught_up().await;
     plane
 }
 
 pub(crate) fn as_user(id: UserId) -> Identity {
-    Identity::User { id, scope: Scope::User, token: TokenId::derived("test") }
+    Identity::User {
+        id,
+        scope: Scope::User,
+        token: TokenId::derived("test"),
+    }
 }
 
 pub(crate) fn new_workspace(name: &str) -> NewWorkspace {
     let spec = WorkspaceSpec::on(Provider::Fake);
-    NewWorkspace { name: name.parse().unwrap(), spec }
+    NewWorkspace {
+        name: name.parse().unwrap(),
+        spec,
+    }
 }
 
 pub(crate) fn registration(login: &str, account: u64) -> RegisterUserRequest {
@@ -254,14 +310,22 @@ pub(crate) fn public_key(number: u64) -> String {
         blob.extend(u32::try_from(part.len()).unwrap().to_be_bytes());
         blob.extend(part);
     }
-    format!("ssh-ed25519 {}", base64::engine::general_purpose::STANDARD.encode(blob))
+    format!(
+        "ssh-ed25519 {}",
+        base64::engine::general_purpose::STANDARD.encode(blob)
+    )
 }
 
 fn fingerprint(key: &str) -> String {
     use base64::Engine as _;
     use sha2::Digest as _;
     let blob = key.split(' ').nth(1).unwrap();
-    let blob = base64::engine::general_purpose::STANDARD.decode(blob).unwrap();
+    let blob = base64::engine::general_purpose::STANDARD
+        .decode(blob)
+        .unwrap();
     let digest = sha2::Sha256::digest(blob);
-    format!("SHA256:{}", base64::engine::general_purpose::STANDARD_NO_PAD.encode(digest))
+    format!(
+        "SHA256:{}",
+        base64::engine::general_purpose::STANDARD_NO_PAD.encode(digest)
+    )
 }
