@@ -177,9 +177,12 @@ impl Drop for Access {
 
 /// Settings under which git reads a repository that another user owns: a folder the worker put
 /// there, which belongs to whoever runs the worker. `-c` does not reach the process that serves
-/// the other end of a local clone; this file does (git-config, `safe.directory`).
+/// the other end of a local clone; this file does (git-config, `safe.directory`). A repository with
+/// a working tree is known by its `.git`.
 fn trust(folder: &str) -> SecretText {
-    SecretText::new(format!("[safe]\n\tdirectory = {folder}\n"))
+    SecretText::new(format!(
+        "[safe]\n\tdirectory = {folder}\n\tdirectory = {folder}/.git\n"
+    ))
 }
 
 /// One line in the form of git's `store` helper.
