@@ -36,7 +36,7 @@ pub(crate) struct ExecTable {
 
 /// Counts a running process as an execution until dropped.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(crate) struct Running {
     process_id: u32,
     all: Arc<Mutex<BTreeSet<u32>>>,
 }
@@ -69,7 +69,8 @@ impl ExecTable {
         self.running.hold().iter().copied().collect()
     }
 
-    fn count(&self, process_id: u32) -> Running {
+    /// Counts a process among the executions until the value is dropped.
+    pub(crate) fn count(&self, process_id: u32) -> Running {
         self.running.hold().insert(process_id);
         Running {
             process_id,

@@ -27,6 +27,8 @@ use crate::workspace::Workspace;
 const ENDED_KEPT: usize = 8;
 /// Sessions at the same time; each may keep a scroll-back of 1 MiB.
 const MAX_SESSIONS: usize = 64;
+/// A program that ended may leave others on the terminal; what they show is not waited for longer.
+pub(crate) const LINGER: Duration = Duration::from_millis(100);
 /// From HUP to KILL when a session is closed.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
 

@@ -25,8 +25,6 @@ use crate::sync::Lock;
 const WINDOW: u64 = 128 << 10;
 /// A viewer that takes nothing for this long no longer holds up the program.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A program that ended may leave others on the terminal; what they show is not waited for longer.
-const LINGER: Duration = Duration::from_millis(100);
 const BUFFER: usize = 16 << 10;
 
 /// One session.
@@ -177,7 +175,7 @@ impl Session {
                     Ok(count) => self.keep(&buffer[..count]),
                 },
                 _ = exit.ended(), if ended.is_none() => {}
-                () = tokio::time::sleep(LINGER), if ended.is_some() => {
+                () = tokio::time::sleep(super::LINGER), if ended.is_some() => {
                     break ended.unwrap_or(ExitOutcome::Lost);
                 }
             }

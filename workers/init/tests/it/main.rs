@@ -9,6 +9,8 @@ mod files;
 mod harness;
 mod lifecycle;
 mod reports;
+mod sandbox;
 mod services;
 mod setup;
+mod ssh;
 mod terminal;

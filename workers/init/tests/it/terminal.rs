@@ -105,14 +105,9 @@ async fn a_flood_is_bounded_and_no_byte_is_lost_to_a_viewer_that_reads() {
     };
     let mut terminal = init.client.terminal(&spec).await.unwrap();
     let mut seen = Vec::new();
-    loop {
-        match in_time(terminal.next()).await.unwrap() {
-            TerminalEvent::Output { offset, bytes } => {
-                assert_eq!(offset, seen.len() as u64, "no gap");
-                seen.extend_from_slice(&bytes);
-            }
-            TerminalEvent::Ended(_) => break,
-        }
+    while let TerminalEvent::Output { offset, bytes } = in_time(terminal.next()).await.unwrap() {
+        assert_eq!(offset, seen.len() as u64, "no gap");
+        seen.extend_from_slice(&bytes);
     }
     let expected: String = (1..=400_000).map(|n| format!("{n}\n")).collect();
     assert!(seen == (expected + "the-end\n").into_bytes());
