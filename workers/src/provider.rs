@@ -60,7 +60,7 @@ use nexus_events::spec::{Capabilities, Provider as ProviderKind};
 pub use self::error::{ErrorClass, ProviderError};
 pub use self::machine::{
     Image, Machine, MachineSpec, MachineState, Observation, OwnedMachine, Progress,
-    SOURCE_DIRECTORY, machine_name,
+    SOURCE_DIRECTORY, WORK_USER_ID, machine_name,
 };
 
 /// What a provider answers.

@@ -31,6 +31,9 @@ pub struct MachineSpec {
     pub source: Option<PathBuf>,
 }
 
+/// The work user's number, where the image does not have that user yet.
+pub const WORK_USER_ID: u32 = 1000;
+
 /// Where [`MachineSpec::source`] is seen inside.
 pub const SOURCE_DIRECTORY: &str = "/.nexus/source";
 

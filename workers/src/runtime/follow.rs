@@ -247,14 +247,10 @@ const fn source_of(source: init::ActivitySource) -> ActivitySource {
 
 fn failure_of(failure: StepFailure, step: Step, workspace: &WorkspaceName) -> Failure {
     let mut cause = failure.cause;
-    if let Some(line) = failure
-        .last_lines
-        .iter()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        && !cause.contains(line.trim())
+    if let Some(line) = telling_line(&failure.last_lines)
+        && !cause.contains(line)
     {
-        cause = format!("{cause}: {}", line.trim());
+        cause = format!("{cause}: {line}");
     }
     let hint = failure.hint.unwrap_or_else(|| {
         format!("read what it printed: nexus workspace logs {workspace} --step {step}")
@@ -262,6 +258,20 @@ fn failure_of(failure: StepFailure, step: Step, workspace: &WorkspaceName) -> Fa
     let mut told = Failure::new(code_of(&failure.code), cause, hint).in_step(step);
     told.retryable = failure.retryable;
     told
+}
+
+/// The line that says what was wrong: the last one that calls itself an error, else the last.
+fn telling_line(lines: &[String]) -> Option<&str> {
+    let lines = || lines.iter().rev().map(|line| line.trim());
+    let is_error = |line: &&str| {
+        let line = line.to_ascii_lowercase();
+        ["fatal:", "error:", "err!", "error "]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    lines()
+        .find(is_error)
+        .or_else(|| lines().find(|line| !line.is_empty()))
 }
 
 /// Init's codes are words; which class they fall into is told by the words in them.

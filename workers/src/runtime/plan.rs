@@ -7,10 +7,8 @@ use nexus_events::work::WorkCommand;
 use nexus_events::workspace::Definition;
 use nexus_init_protocol::{self as init, CommandLine, SetupPlan, WorkUser};
 
-use crate::provider::{Image, MachineSpec, SOURCE_DIRECTORY};
+use crate::provider::{Image, MachineSpec, SOURCE_DIRECTORY, WORK_USER_ID};
 
-/// The work user's number where the image lacks the user.
-const USER_ID: u32 = 1000;
 /// Between two restarts of a service at first.
 const RESTART_PAUSE_MS: u64 = 500;
 /// Where activity is reported although the workspace never stops by itself.
@@ -52,7 +50,7 @@ pub(super) fn setup_plan(
     let mut plan = SetupPlan::new(command.operation.to_string(), command.epoch);
     plan.user = WorkUser {
         name: image.user.clone(),
-        uid: USER_ID,
+        uid: WORK_USER_ID,
         home: image.home.clone(),
     };
     plan.authorized_keys = command.authorized_keys.clone();

@@ -5,10 +5,11 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use super::DockerProvider;
-use crate::provider::{ErrorClass, MachineSpec, ProviderError, Result};
+use crate::provider::{ErrorClass, MachineSpec, ProviderError, Result, WORK_USER_ID};
 
 /// The copy of the workspace's source, made when it is not there yet.
 pub(super) async fn copy(provider: &DockerProvider, spec: &MachineSpec) -> Result<Option<PathBuf>> {
@@ -49,7 +50,8 @@ pub(super) async fn remove_folder(folder: PathBuf) -> Result<()> {
     }
 }
 
-/// Under another name first: a copy that was cut off is never taken for whole.
+/// Under another name first: a copy that was cut off is never taken for whole. Of a repository with
+/// a work tree only what git reads when it clones.
 fn copy_whole(source: &Path, target: &Path) -> io::Result<()> {
     if target.exists() {
         return Ok(());
@@ -59,28 +61,44 @@ fn copy_whole(source: &Path, target: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    copy_tree(source, &part)?;
+    // git refuses to read a repository of somebody else's; only root can give it away, and anybody
+    // else mostly has the number the work user has.
+    let owner = rustix::process::geteuid().is_root().then_some(WORK_USER_ID);
+    make_folder(&part, owner)?;
+    match source.join(".git").is_dir() {
+        true => copy_tree(&source.join(".git"), &part.join(".git"), owner)?,
+        false => copy_tree(source, &part, owner)?,
+    }
     fs::rename(part, target)
 }
 
-/// Folders, files and links; readable for everybody, since the user inside is another one.
-fn copy_tree(source: &Path, target: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-    fs::create_dir_all(target)?;
-    fs::set_permissions(target, fs::Permissions::from_mode(0o755))?;
+fn make_folder(folder: &Path, owner: Option<u32>) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    lchown(folder, owner, owner)
+}
+
+/// Folders, files and links; readable for everybody, since the user inside may be another one.
+fn copy_tree(source: &Path, target: &Path, owner: Option<u32>) -> io::Result<()> {
+    make_folder(target, owner)?;
     for entry in fs::read_dir(source)? {
         let entry = entry?;
         let (from, to) = (entry.path(), target.join(entry.file_name()));
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            copy_tree(&from, &to)?;
-        } else if kind.is_symlink() {
+            copy_tree(&from, &to, owner)?;
+            continue;
+        }
+        if kind.is_symlink() {
             symlink(fs::read_link(&from)?, &to)?;
         } else if kind.is_file() {
             fs::copy(&from, &to)?;
             let mode = fs::metadata(&to)?.permissions().mode();
             fs::set_permissions(&to, fs::Permissions::from_mode(mode | 0o444))?;
+        } else {
+            continue;
         }
+        lchown(&to, owner, owner)?;
     }
     Ok(())
 }
@@ -102,5 +120,17 @@ mod tests {
         fs::write(source.join("sub/file"), "two").unwrap();
         copy_whole(&source, &target).unwrap();
         assert_eq!(fs::read_to_string(target.join("sub/file")).unwrap(), "one");
+    }
+
+    #[test]
+    fn of_a_work_tree_only_the_repository_is_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, target) = (folder.path().join("a"), folder.path().join("b"));
+        fs::create_dir_all(source.join(".git")).unwrap();
+        fs::write(source.join(".git/HEAD"), "ref: refs/heads/main").unwrap();
+        fs::create_dir_all(source.join("node_modules")).unwrap();
+        copy_whole(&source, &target).unwrap();
+        assert!(target.join(".git/HEAD").exists());
+        assert!(!target.join("node_modules").exists());
     }
 }
