@@ -139,6 +139,7 @@ fn local_login() -> Result<GithubLogin> {
         .into_iter()
         .filter_map(|name| std::env::var(name).ok())
         .find_map(|name| login_from(&name))
+        .or_else(|| login_from(&account_name()?))
         .or_else(|| login_from(&format!("uid-{}", rustix::process::getuid().as_raw())))
         .ok_or_else(|| {
             Error::new(
@@ -148,6 +149,17 @@ fn local_login() -> Result<GithubLogin> {
                 "nexus user register --github-username LOGIN --github-id NUMBER",
             )
         })
+}
+
+/// What the system's own list calls whoever runs this.
+fn account_name() -> Option<String> {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let accounts = fs::read_to_string("/etc/passwd").ok()?;
+    let mut lines = accounts
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
+    let line = lines.find(|fields| fields.get(2) == Some(&uid.as_str()))?;
+    line.first().map(ToString::to_string)
 }
 
 /// `text` as GitHub would let somebody be called.

@@ -142,14 +142,8 @@ impl Layout {
         let bars = &waterfall.steps;
         let name = bars.iter().map(|bar| bar.step.chars().count()).max();
         let name = name.unwrap_or(0);
-        // Why a step failed may leave the screen; the chart does not give way to it.
-        let details = bars
-            .iter()
-            .filter(|bar| bar.state != OperationState::Failed);
-        let detail = details
-            .filter_map(|bar| bar.detail.as_deref())
-            .map(|text| clean(text).chars().count())
-            .max();
+        let details = bars.iter().filter_map(|bar| bar.detail.as_deref());
+        let detail = details.map(|text| clean(text).chars().count()).max();
         let detail = detail.unwrap_or(0);
         let name = name.min(LONGEST_NAME);
         let fixed = 2 + name + 3 + 1 + 2 * (NUMBER + 1);
@@ -169,11 +163,10 @@ impl Layout {
 
     fn line(&self, bar: &Bar, screen: &Screen) -> String {
         let name: String = clean(&bar.step).chars().take(self.name).collect();
-        let detail: String = match (bar.state, &bar.detail) {
-            // Why a step failed is worth a longer line than the rest.
-            (OperationState::Failed, Some(cause)) => clean(cause),
-            (_, Some(detail)) => clean(detail).chars().take(self.detail).collect(),
-            (_, None) => String::new(),
+        // The whole of a failure is told below the picture; here it may not leave the screen.
+        let detail: String = match &bar.detail {
+            Some(detail) => clean(detail).chars().take(self.detail).collect(),
+            None => String::new(),
         };
         let line = format!(
             "  {} {name:width$} {} {:>NUMBER$} {:>NUMBER$} {detail}",

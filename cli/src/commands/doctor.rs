@@ -75,9 +75,11 @@ struct Report {
 
 impl Show for Report {
     fn table(&self, screen: &Screen) -> String {
+        let longest = self.checks.iter().map(|finding| finding.check.len()).max();
+        let longest = longest.unwrap_or(0);
         self.checks
             .iter()
-            .map(|finding| line(finding, screen))
+            .map(|finding| line(finding, longest, screen))
             .collect()
     }
 
@@ -94,7 +96,7 @@ impl Show for Report {
     }
 }
 
-fn line(finding: &Finding, screen: &Screen) -> String {
+fn line(finding: &Finding, longest: usize, screen: &Screen) -> String {
     let (mark, colour) = match finding.verdict {
         Verdict::Pass => (screen.or("✓", "ok"), "\u{1b}[32m"),
         Verdict::Warn => (screen.or("!", "warn"), "\u{1b}[33m"),
@@ -102,11 +104,11 @@ fn line(finding: &Finding, screen: &Screen) -> String {
     };
     let width = if screen.unicode { 1 } else { 4 };
     let fix = match &finding.fix {
-        Some(fix) => format!("\n{:width$}   {:12}  fix: {fix}", "", ""),
+        Some(fix) => format!("\n{:width$}  {:longest$}  fix: {fix}", "", ""),
         None => String::new(),
     };
     let (check, found) = (&finding.check, &finding.found);
-    format!("{colour}{mark:width$}\u{1b}[0m  {check:13}  {found}{fix}\n")
+    format!("{colour}{mark:width$}\u{1b}[0m  {check:longest$}  {found}{fix}\n")
 }
 
 pub(super) async fn run(context: &Context) -> Result<Exit> {
@@ -144,11 +146,11 @@ mod tests {
         };
         let plain = |screen| anstream::adapter::strip_str(&report.table(screen)).to_string();
         insta::assert_snapshot!(plain(&screen), @r"
-        ✓  git            git version 2.39.5
-        !  docker         no engine answers
-                          fix: systemctl start docker
-        ✗  daemon         does not run
-                          fix: nexus daemon start
+        ✓  git     git version 2.39.5
+        !  docker  no engine answers
+                   fix: systemctl start docker
+        ✗  daemon  does not run
+                   fix: nexus daemon start
         ");
         let ascii = Screen {
             unicode: false,
