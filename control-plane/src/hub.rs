@@ -58,7 +58,7 @@ impl TailEvent {
 
     /// The same as a value.
     pub fn view(&self) -> EventView {
-        serde_json::from_str(&self.json).unwrap_or_else(|_| EventView {
+        serde_json::from_str(&self.json).unwrap_or(EventView {
             sequence: self.sequence,
             event: serde_json::Value::Null,
         })

@@ -42,6 +42,10 @@ impl Commands {
             owner,
             name: name.clone(),
         };
+        if self.is_held(&named)? {
+            // Most likely refused: no port is claimed for it before that is known.
+            self.claim_name(claimant, &named, name).await?;
+        }
         let (by_name, by_port) = tokio::join!(
             self.claim_name(claimant, &named, name),
             self.claim_port(claimant)
@@ -156,6 +160,15 @@ impl Commands {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, claim = %id, "left to the reconciler");
         }
+    }
+
+    /// Whether somebody holds it, as far as is projected.
+    fn is_held(&self, id: &ClaimId) -> Result<bool, CommandError> {
+        let known = self
+            .queries
+            .database
+            .read(|connection| projections::claim(connection, id))?;
+        Ok(known.is_some_and(|claim| claim.state.holder.is_some()))
     }
 
     fn is_deleted(&self, workspace: WorkspaceId) -> Result<bool, CommandError> {

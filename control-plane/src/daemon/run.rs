@@ -39,6 +39,7 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
     plane.app().caught_up().await;
     first_token::ensure(&plane.app()).await?;
     let workers = Workers::start(&arguments.worker, &settings, &connected.worker)?;
+    workers.joined(plane.app().queries()).await;
     let listeners = Listeners {
         network: Some(network),
         local: Some(local),

@@ -4,6 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use nexus_events::spec::Provider;
@@ -11,7 +12,12 @@ use nexus_events::spec::Provider;
 use super::WorkerChoice;
 use super::backbone::WorkerAccess;
 use super::supervisor::Supervisor;
+use crate::queries::{Queries, online_providers};
 use crate::settings::Settings;
+
+/// How long the first answer waits for workers that were just started; one whose engine does not
+/// work never joins.
+const JOINING: Duration = Duration::from_secs(5);
 
 /// Where Docker's engine listens unless told otherwise.
 const DOCKER_SOCKET: &str = "/var/run/docker.sock";
@@ -19,6 +25,7 @@ const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 /// The running workers.
 #[derive(Debug, Default)]
 pub(super) struct Workers {
+    providers: Vec<Provider>,
     supervisors: Vec<Supervisor>,
 }
 
@@ -36,7 +43,10 @@ impl Workers {
             return Ok(Self::default());
         }
         let program = program()?;
-        let mut workers = Self::default();
+        let mut workers = Self {
+            providers: providers.clone(),
+            ..Self::default()
+        };
         for provider in providers {
             let (program, home, access) = (program.clone(), settings.home.clone(), access.clone());
             let command = move || {
@@ -60,6 +70,24 @@ impl Workers {
             workers.supervisors.push(supervisor);
         }
         Ok(workers)
+    }
+
+    /// Waits until all of them have joined, so that the first request finds a worker.
+    pub(super) async fn joined(&self, queries: &Queries) {
+        let mut projected = queries.projected();
+        let joined = async {
+            loop {
+                projected.borrow_and_update();
+                let online = queries.database.read(online_providers).unwrap_or_default();
+                let all = self.providers.iter().all(|wanted| online.contains(wanted));
+                if all || projected.changed().await.is_err() {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(JOINING, joined).await.is_err() {
+            tracing::warn!("not every worker has joined yet: nexus node list");
+        }
     }
 
     /// Ends all of them in good order.

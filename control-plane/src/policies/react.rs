@@ -19,7 +19,7 @@ pub enum Effect {
         /// About which workspace.
         workspace: WorkspaceId,
         /// Its operation.
-        operation: Operation,
+        operation: Box<Operation>,
         /// What is so.
         report: Report,
     },
@@ -111,7 +111,7 @@ fn carry_out(
     };
     vec![Effect::Report {
         workspace,
-        operation: operation.clone(),
+        operation: Box::new(operation.clone()),
         report,
     }]
 }

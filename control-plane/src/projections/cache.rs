@@ -84,12 +84,13 @@ mod tests {
             *cache.change(1, || Ok(5)).unwrap() += 1;
         }
         let mut written = Vec::new();
-        cache
-            .flush(|key, value| Ok(written.push((*key, *value))))
-            .unwrap();
-        cache
-            .flush(|key, value| Ok(written.push((*key, *value))))
-            .unwrap();
+        for _ in 0..2 {
+            let store = |key: &u8, value: &u32| {
+                written.push((*key, *value));
+                Ok(())
+            };
+            cache.flush(store).unwrap();
+        }
         assert_eq!(written, [(1, 7)]);
         assert_eq!(*cache.change(1, || panic!("it is in memory")).unwrap(), 7);
     }

@@ -81,7 +81,7 @@ impl Reconciler {
         if let Some(report) = report {
             let effect = Effect::Report {
                 workspace,
-                operation: operation.clone(),
+                operation: Box::new(operation.clone()),
                 report,
             };
             self.performer.perform(effect, &cause, now).await?;

@@ -2,6 +2,8 @@
 //!
 //! Every test has a world of its own: a home, a log, a plane, and a clock where time matters.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod claims;
 mod commands;
 mod erasure;

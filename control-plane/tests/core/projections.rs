@@ -257,7 +257,7 @@ async fn another_log_is_an_alarm() {
             backbone,
             clock: Clock::standing_at(Timestamp::now()),
         };
-        let refused = Plane::start(options).await.err().expect("it is refused");
+        let refused = Plane::start(options).await.unwrap_err();
         assert!(
             matches!(
                 refused,
