@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use nexus_events::id::{NodeId, WorkspaceId};
 use nexus_events::problem::ProblemCode;
+use nexus_events::view::WorkspaceView;
 use nexus_events::workspace::Phase;
 use nexus_nats::StepLogs;
 use nexus_nats::exec::Execs;
@@ -25,6 +26,9 @@ use crate::queries::{EventQuery, Queries};
 
 /// How long a read waits for the event its caller wants to see.
 const MIN_SEQ_WAIT: Duration = Duration::from_secs(5);
+
+/// How long an answer may wait for the read model to come up to the log.
+const CATCH_UP_WAIT: Duration = Duration::from_secs(1);
 
 /// What every route holds. Clones share it.
 #[derive(Debug, Clone)]
@@ -114,6 +118,42 @@ impl Api {
             })
     }
 
+    /// Asks, and where nothing was found asks once more when everything stored is projected: who
+    /// was just told of a workspace is not told that there is none.
+    pub(super) async fn sure<T, E, F>(&self, ask: impl Fn() -> F) -> Result<T, Refusal>
+    where
+        F: Future<Output = Result<T, E>>,
+        Refusal: From<E>,
+    {
+        let answer = ask().await.map_err(Refusal::from);
+        match answer {
+            Err(refusal)
+                if refusal.problem().code == ProblemCode::NotFound && self.caught_up().await =>
+            {
+                Ok(ask().await?)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Whether the read model was behind the log, and is not any more.
+    async fn caught_up(&self) -> bool {
+        let freshness = self.queries().freshness().await;
+        match freshness.log_sequence {
+            Some(last) if freshness.lag > 0 => {
+                self.queries().wait_for(last, CATCH_UP_WAIT).await.is_ok()
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Waits until what was just written is in force here, for as long as is bearable.
+    pub(super) async fn in_force(&self, sequence: u64) {
+        if let Err(error) = self.queries().wait_for(sequence, CATCH_UP_WAIT).await {
+            tracing::warn!(%error, "a write is answered before it is in force");
+        }
+    }
+
     /// Waits until the event a caller wants to see is in the answer.
     pub(super) async fn visible(&self, min_seq: Option<u64>) -> Result<(), Refusal> {
         match min_seq {
@@ -131,24 +171,23 @@ impl Api {
     }
 
     /// The workspace a path names, if `identity` may see it.
-    pub(super) fn workspace_id(
+    pub(super) async fn workspace(
         &self,
         identity: &Identity,
         text: &str,
-    ) -> Result<WorkspaceId, Refusal> {
-        Ok(self
-            .queries()
-            .workspace(identity, &workspace_ref(text)?)?
-            .id)
+    ) -> Result<WorkspaceView, Refusal> {
+        let workspace = workspace_ref(text)?;
+        self.sure(|| std::future::ready(self.queries().workspace(identity, &workspace)))
+            .await
     }
 
     /// The same, and the node its machine runs on.
-    pub(super) fn running(
+    pub(super) async fn running(
         &self,
         identity: &Identity,
         text: &str,
     ) -> Result<(WorkspaceId, NodeId), Refusal> {
-        let view = self.queries().workspace(identity, &workspace_ref(text)?)?;
+        let view = self.workspace(identity, text).await?;
         match (view.phase, view.node) {
             (Phase::Running | Phase::Starting, Some(node)) if !view.unknown => Ok((view.id, node)),
             _ => {

@@ -109,6 +109,24 @@ impl Refusal {
         }
     }
 
+    /// The same with its fields in the words of the request, where a command has its own.
+    #[must_use]
+    pub(crate) fn renaming(mut self, word: impl Fn(&str) -> String) -> Self {
+        let problem = self.problem.as_mut();
+        if problem.code == ProblemCode::ValidationError && !problem.errors.is_empty() {
+            for error in &mut problem.errors {
+                error.field = word(&error.field);
+            }
+            let told: Vec<_> = problem
+                .errors
+                .iter()
+                .map(|error| format!("{}: {}", error.field, error.cause))
+                .collect();
+            problem.detail = told.join("; ");
+        }
+        self
+    }
+
     /// What the caller is told.
     pub(crate) fn problem(&self) -> &Problem {
         &self.problem

@@ -94,6 +94,17 @@ fn broken_off(error: &axum::Error) -> Refusal {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    // A list could stand for an object's fields, which nobody documents.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let cause = "it is a list, and an object is expected";
+        let hint = "send one JSON object; /docs shows the form of the request";
+        return Err(Refusal::new(
+            ProblemCode::MalformedRequest,
+            format!("body: {cause}"),
+            hint,
+        )
+        .naming("body", cause));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json)
         .map_err(|error| refuse(&error.path().to_string(), error.inner()))?;
@@ -107,6 +118,7 @@ fn refuse(path: &str, error: &serde_json::Error) -> Refusal {
     let cause = full
         .strip_suffix(&format!(" at line {line} column {column}"))
         .unwrap_or(&full);
+    let path = if error.is_data() { path } else { "." };
     let wrong = field_error(path, cause);
     let place = format!("(line {line}, column {column})");
     let (code, detail) = match error.classify() {

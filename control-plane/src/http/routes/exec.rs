@@ -83,7 +83,7 @@ pub(crate) async fn run(
     Body(exec): Body<Exec>,
 ) -> Answer<Response> {
     exec.check()?;
-    let (workspace, node) = api.running(&identity, &id)?;
+    let (workspace, node) = api.running(&identity, &id).await?;
     let request = ExecRequest {
         id: ExecId::from_uuid(uuid::Uuid::now_v7()),
         workspace,

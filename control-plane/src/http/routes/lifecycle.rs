@@ -26,11 +26,11 @@ pub(crate) async fn start(
     Path(id): Path<String>,
 ) -> Answer<Response> {
     let workspace = workspace_ref(&id)?;
-    Ok(accepted(
+    let ask = || {
         api.commands()
             .start_workspace(&identity, &workspace, &context)
-            .await?,
-    ))
+    };
+    Ok(accepted(api.sure(ask).await?))
 }
 
 /// Bring a workspace down; its files are kept.
@@ -48,11 +48,11 @@ pub(crate) async fn stop(
     Path(id): Path<String>,
 ) -> Answer<Response> {
     let workspace = workspace_ref(&id)?;
-    Ok(accepted(
+    let ask = || {
         api.commands()
             .stop_workspace(&identity, &workspace, &context)
-            .await?,
-    ))
+    };
+    Ok(accepted(api.sure(ask).await?))
 }
 
 /// Remove a workspace and its files.
@@ -91,9 +91,10 @@ pub(crate) async fn remove(
 
 async fn deleted(api: &Api, asked: &Asked, id: &str) -> Answer<Response> {
     let workspace = workspace_ref(id)?;
-    let done = api
-        .commands()
-        .delete_workspace(&asked.identity, &workspace, &asked.context)
-        .await?;
-    Ok(accepted(done))
+    let Asked { identity, context } = asked;
+    let ask = || {
+        api.commands()
+            .delete_workspace(identity, &workspace, context)
+    };
+    Ok(accepted(api.sure(ask).await?))
 }

@@ -57,8 +57,7 @@ pub(crate) async fn read(
     Path(id): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Answer<Response> {
-    let workspace = api.workspace_id(&identity, &id)?;
-    let logs = api.step_logs()?;
+    let workspace = api.workspace(&identity, &id).await?.id;
     if wanted.tail.is_some_and(|lines| lines > MOST_LINES) {
         let cause = format!("at most {MOST_LINES}");
         return Err(Refusal::invalid(
@@ -67,6 +66,7 @@ pub(crate) async fn read(
             "leave it out for everything there is",
         ));
     }
+    let logs = api.step_logs()?;
     let mut filter = LogFilter::of(workspace).after(wanted.since.unwrap_or(0));
     if let Some(operation) = wanted.operation {
         filter = filter.operation(operation);

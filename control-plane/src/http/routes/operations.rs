@@ -64,9 +64,10 @@ pub(crate) async fn read(
         .parse()
         .map_err(|_| Refusal::not_found("operation", &id))?;
     api.visible(waiting.min_seq).await?;
-    let operation = api
-        .queries()
-        .settled_operation(&identity, known, waiting.time())
-        .await?;
+    let ask = || {
+        api.queries()
+            .settled_operation(&identity, known, waiting.time())
+    };
+    let operation = api.sure(ask).await?;
     Ok(Fresh::ok(operation.sequence, operation))
 }

@@ -27,9 +27,10 @@ pub(crate) async fn read(
     let workspace = workspace_ref(&id)?;
     api.visible(waiting.min_seq).await?;
     let sequence = api.queries().sequence();
-    let status = api
-        .queries()
-        .settled_status(&identity, &workspace, waiting.time())
-        .await?;
+    let ask = || {
+        api.queries()
+            .settled_status(&identity, &workspace, waiting.time())
+    };
+    let status = api.sure(ask).await?;
     Ok(Fresh::ok(sequence, status))
 }

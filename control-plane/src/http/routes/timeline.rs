@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 
 use crate::http::Api;
 use crate::http::auth::Caller;
-use crate::http::error::{Answer, Refusal};
+use crate::http::error::Answer;
 use crate::http::extract::Query;
 use crate::http::openapi::WORKSPACES;
 use crate::http::reply::Fresh;
@@ -57,8 +57,8 @@ pub(crate) async fn events(
     Path(id): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Answer<Fresh<Page<EventView>>> {
-    let workspace = named(id)?;
     api.visible(wanted.min_seq).await?;
+    let workspace = api.workspace(&identity, &id).await?.id.to_string();
     let query = EventQuery {
         after: wanted.cursor.or(wanted.after),
         workspace: Some(workspace),
@@ -82,8 +82,8 @@ pub(crate) async fn operations(
     Path(id): Path<String>,
     Query(listing): Query<Listing>,
 ) -> Answer<Fresh<Page<OperationView>>> {
-    let workspace = named(id)?;
     api.visible(listing.min_seq).await?;
+    let workspace = api.workspace(&identity, &id).await?.id.to_string();
     let query = OperationQuery {
         workspace: Some(workspace),
         limit: listing.limit,
@@ -92,10 +92,4 @@ pub(crate) async fn operations(
     };
     let page = api.queries().operations(&identity, &query)?;
     Ok(Fresh::ok(page.sequence, page))
-}
-
-/// A name in a path that no workspace can have is a workspace that is not there.
-fn named(id: String) -> Result<String, Refusal> {
-    super::workspaces::workspace_ref(&id)?;
-    Ok(id)
 }

@@ -29,6 +29,7 @@ pub(crate) async fn issue(
         .commands()
         .issue_token(&identity, request, &context)
         .await?;
+    api.in_force(written.sequence).await;
     Ok(Fresh::ok(written.sequence, written.value).with_status(StatusCode::CREATED))
 }
 
@@ -63,6 +64,7 @@ pub(crate) async fn revoke(
         .commands()
         .revoke_token(&identity, token, &context)
         .await?;
+    api.in_force(written.sequence).await;
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_sequence(&mut response, written.sequence);
     Ok(response)

@@ -33,7 +33,8 @@ pub(crate) async fn create_from_seed(
     let created = api
         .commands()
         .create_workspace_from_seed(&identity, request, &context)
-        .await?;
+        .await;
+    let created = created.map_err(|error| Refusal::from(error).renaming(seed_word))?;
     let reply = Fresh::ok(created.sequence, created.into());
     Ok(reply.with_status(StatusCode::ACCEPTED))
 }
@@ -62,7 +63,8 @@ pub(crate) async fn create(
     let commands = api.commands();
     let created = commands
         .create_workspace(&identity, request, owner.as_deref(), &context)
-        .await?;
+        .await;
+    let created = created.map_err(|error| Refusal::from(error).renaming(plain_word))?;
     Ok(accepted(created.into()))
 }
 
@@ -94,7 +96,7 @@ pub(crate) async fn read(
     Query(fresher): Query<Fresher>,
 ) -> Answer<Fresh<WorkspaceView>> {
     api.visible(fresher.min_seq).await?;
-    let workspace = api.queries().workspace(&identity, &workspace_ref(&id)?)?;
+    let workspace = api.workspace(&identity, &id).await?;
     Ok(Fresh::ok(workspace.sequence, workspace))
 }
 
@@ -102,4 +104,17 @@ pub(crate) async fn read(
 pub(crate) fn workspace_ref(text: &str) -> Result<WorkspaceRef, Refusal> {
     text.parse()
         .map_err(|_| Refusal::not_found("workspace", text))
+}
+
+/// A field of a specification, as the first `/api/v1` calls it.
+fn seed_word(field: &str) -> String {
+    field.replacen("repository.", "repo.", 1)
+}
+
+/// A field of a specification, as a plain request has it.
+fn plain_word(field: &str) -> String {
+    match field {
+        "owner" | "name" => field.to_owned(),
+        field => format!("spec.{field}"),
+    }
 }

@@ -1,0 +1,10 @@
+//! The API over HTTP, against a control plane whose log is in memory.
+
+mod bad_requests;
+mod document;
+mod listening;
+mod plain;
+mod routes;
+mod server;
+mod shapes;
+mod tails;
