@@ -95,9 +95,12 @@ async fn one_life(
             .operation
             .with_context(|| format!("{verb}: {:?}", accepted.reason))?;
         if let Some(moment) = moments.get(round) {
-            let after = accepted.sequence.saturating_sub(1);
             client
-                .until(id, after, &format!("nexus.workspace.{moment}.v1"))
+                .until(
+                    id,
+                    accepted.sequence,
+                    &format!("nexus.workspace.{moment}.v1"),
+                )
                 .await?;
             ensure!(
                 plane.kill_processes(victim)? > 0,

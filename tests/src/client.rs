@@ -208,17 +208,18 @@ impl Client {
         }
     }
 
-    /// Reads the live tail of a workspace until an event of `event_type` has come.
+    /// Reads the live tail of a workspace from `sequence` on until an event of `event_type` has come.
     ///
     /// # Errors
     /// When the tail ends before, or it does not come within two minutes.
     pub async fn until(
         &self,
         id: WorkspaceId,
-        after: u64,
+        sequence: u64,
         event_type: &str,
     ) -> anyhow::Result<u64> {
-        let path = format!("/api/v1/events?workspace={id}&after={after}");
+        let after = sequence.saturating_sub(1);
+        let path = format!("/api/v1/events?workspace={id}&after={after}&min_seq={sequence}");
         let reply = self
             .request(Method::GET, &path)
             .header("Accept", "text/event-stream")

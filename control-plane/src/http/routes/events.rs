@@ -73,10 +73,9 @@ pub(crate) async fn read(
     headers: HeaderMap,
     Query(wanted): Query<Wanted>,
 ) -> Answer<Response> {
-    let min_seq = wanted.min_seq;
+    api.visible(wanted.min_seq).await?;
     let mut query = wanted.query();
     if !wants_stream(&headers) {
-        api.visible(min_seq).await?;
         let page = api.queries().events(&identity, &query)?;
         return Ok(Fresh::ok(page.sequence, page).into_response());
     }
@@ -123,6 +122,7 @@ pub(crate) async fn follow(
     Query(wanted): Query<Wanted>,
     upgrade: WebSocketUpgrade,
 ) -> Answer<Response> {
+    api.visible(wanted.min_seq).await?;
     let query = wanted.query();
     let after = query.after.unwrap_or(0);
     let room = api.sockets().room(&identity)?;
