@@ -150,13 +150,8 @@ impl Directory {
 
     /// Its name while it is removed: nothing takes it for a machine any more.
     pub(super) fn while_deleted(&self) -> PathBuf {
-        let name = self
-            .path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        self.path.with_file_name(format!("{DELETING}{name}"))
+        self.path
+            .with_file_name(format!("{DELETING}{}", self.name()))
     }
 }
 
