@@ -111,8 +111,10 @@ impl TestServer {
         self.embedded.supervisor().resume();
         let running = |state: &ChildState| matches!(state, ChildState::Running { .. });
         let mut state = self.embedded.state();
-        let again = tokio::time::timeout(Duration::from_secs(15), state.wait_for(running)).await;
-        assert!(matches!(again, Ok(Ok(_))), "the server does not come back");
+        let again = tokio::time::timeout(Duration::from_secs(15), state.wait_for(running));
+        // What is waited for is a lock on the state: it must be gone before anything else.
+        let again = matches!(again.await, Ok(Ok(_)));
+        assert!(again, "the server does not come back");
         self.bus_as(Role::ControlPlane).await.drain().await;
     }
 }

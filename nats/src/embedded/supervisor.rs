@@ -218,9 +218,11 @@ impl Shared {
     /// Whether to start it again, after the pause.
     fn again(&self, cause: String, pause: Duration) -> bool {
         let mut wish = lock(&self.wish);
-        if *wish == Wish::Run {
+        if *wish != Wish::Stop {
             tracing::error!(cause, ?pause, "the nats-server ended; it is started again");
             self.state.send_replace(ChildState::Crashed { cause });
+        }
+        if *wish == Wish::Run {
             let waited = self
                 .changed
                 .wait_timeout_while(wish, pause, |wish| *wish == Wish::Run);
