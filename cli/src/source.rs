@@ -102,13 +102,9 @@ pub(crate) fn name(text: &str) -> Result<WorkspaceName> {
     text.parse().map_err(|error| wrong("this name", error))
 }
 
-/// Everything asked for, on `provider`, checked as the server will check it.
-pub(crate) fn spec(
-    provider: Provider,
-    repository: Option<Repository>,
-    shape: &Shape,
-) -> Result<WorkspaceSpec> {
-    let mut spec = WorkspaceSpec::on(provider);
+/// Everything asked for but the provider, checked as the server will check it.
+pub(crate) fn spec(repository: Option<Repository>, shape: &Shape) -> Result<WorkspaceSpec> {
+    let mut spec = WorkspaceSpec::on(Provider::Process);
     spec.repository = repository;
     spec.environment = variables(&shape.environment)?;
     if let Some(image) = &shape.image {
@@ -246,7 +242,7 @@ mod tests {
             idle: Some("1s".into()),
             ..Shape::default()
         };
-        let error = spec(Provider::Process, None, &shape).unwrap_err();
+        let error = spec(None, &shape).unwrap_err();
         assert!(
             error.why.contains("memory_mib") && error.why.contains("idle"),
             "{error}"

@@ -24,10 +24,10 @@ pub(crate) struct Tail {
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
     /// Begin after this sequence; 0 is the beginning of the log. Without it: now
-    #[arg(long, value_name = "SEQ", conflicts_with = "cursor")]
+    #[arg(long, value_name = "SEQ")]
     pub(crate) since: Option<u64>,
     /// Begin where this file says, and keep it up to date: started again, nothing is missed and
-    /// nothing comes twice
+    /// nothing comes twice. Where there is no such file yet, --since or the beginning counts
     #[arg(long, value_name = "FILE")]
     pub(crate) cursor: Option<PathBuf>,
     /// End once everything there is has been printed, instead of waiting for more

@@ -76,17 +76,19 @@ async fn beginning(context: &Context, client: &Client, arguments: &Arguments) ->
         let health = client.health("ask for the newest event").await;
         health.map(|health| health.sequence)
     };
-    match (arguments.since, &arguments.cursor) {
-        (Some(since), _) => Ok(since),
-        (None, Some(path)) => {
-            let after = read_cursor(path)?;
-            match newest().await? {
-                newest if after > newest => Err(ahead(path, after, newest)),
-                _ => Ok(after),
-            }
-        }
-        (None, None) if arguments.no_follow => Ok(0),
-        (None, None) => {
+    let cursor = arguments.cursor.as_deref();
+    let reached = cursor.map(read_cursor).transpose()?.flatten();
+    if let (Some(after), Some(path)) = (reached, cursor) {
+        let newest = newest().await?;
+        return match after > newest {
+            true => Err(ahead(path, after, newest)),
+            false => Ok(after),
+        };
+    }
+    match arguments.since {
+        Some(since) => Ok(since),
+        None if cursor.is_some() || arguments.no_follow => Ok(0),
+        None => {
             let newest = newest().await?;
             context.say(&format!(
                 "events after {newest}; --since 0 begins with the first"
@@ -106,7 +108,8 @@ fn ahead(path: &Path, after: u64, newest: u64) -> Error {
     )
 }
 
-fn read_cursor(path: &Path) -> Result<u64> {
+/// What `path` says; `None` where there is no such file yet.
+fn read_cursor(path: &Path) -> Result<Option<u64>> {
     let failed = |why: &dyn std::fmt::Display| {
         Error::new(
             Exit::Failure,
@@ -116,8 +119,12 @@ fn read_cursor(path: &Path) -> Result<u64> {
         )
     };
     match home::read_if_there(path).map_err(|error| failed(&error))? {
-        None => Ok(0),
-        Some(text) => text.trim().parse().map_err(|error| failed(&error)),
+        None => Ok(None),
+        Some(text) => text
+            .trim()
+            .parse()
+            .map(Some)
+            .map_err(|error| failed(&error)),
     }
 }
 
@@ -147,13 +154,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_read_back_and_a_missing_one_is_the_beginning() {
+    fn a_cursor_is_read_back_and_a_missing_one_is_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cursor");
-        assert_eq!(read_cursor(&path).unwrap(), 0);
+        assert_eq!(read_cursor(&path).unwrap(), None);
         write_cursor(&path, 41).unwrap();
         write_cursor(&path, 42).unwrap();
-        assert_eq!(read_cursor(&path).unwrap(), 42);
+        assert_eq!(read_cursor(&path).unwrap(), Some(42));
     }
 
     #[test]

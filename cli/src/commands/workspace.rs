@@ -6,6 +6,7 @@ mod create;
 mod exec;
 mod list;
 mod logs;
+mod provider;
 mod show;
 mod ssh;
 

@@ -31,6 +31,9 @@ fn creating(
         ("GET", path) if path == format!("/api/v1/workspaces/{WORKSPACE}") => {
             Reply::json(&sample::workspace("running"))
         }
+        ("GET", "/api/v1/nodes") => {
+            Reply::json(&sample::page(&[sample::node("process", "online")]))
+        }
         _ => sample::not_found(),
     };
     Fixture::new(answer).registered()

@@ -64,7 +64,7 @@ pub(crate) fn node(provider: &str, status: &str) -> Value {
 }
 
 pub(crate) fn health(sequence: u64) -> Value {
-    json!({"status": "ok", "version": "0.1.0", "uptime_seconds": 5, "sequence": sequence,
+    json!({"status": "ok", "version": "0.1.0", "uptime_seconds": 500, "sequence": sequence,
         "lag": 0, "checks": {"nats": "ok"}})
 }
 

@@ -1,5 +1,7 @@
 //! Commands that read, and those that only prepare a change.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::fixture::{Asked, Fixture, Reply};
@@ -32,6 +34,7 @@ fn serving(phase: &'static str) -> Fixture {
             sample::node("process", "online"),
             sample::node("docker", "lost"),
         ])),
+        ("GET", "/health") => Reply::json(&sample::health(40)),
         ("POST", path) if path.ends_with("/start") => Reply::json(
             &json!({"workspace": WORKSPACE, "operation": null, "reason": "the workspace is running already", "sequence": 40}),
         ),
@@ -214,6 +217,45 @@ fn wrong_wishes_are_refused_before_anything_is_sent() {
         assert!(ran.error().concat().contains(word), "{word}: {ran:#?}");
         assert!(fixture.asked().is_empty(), "{:#?}", fixture.asked());
     }
+}
+
+#[test]
+fn a_server_that_has_just_started_is_given_time_for_its_workers() {
+    let looks = AtomicUsize::new(0);
+    let fixture = Fixture::new(move |asked: &Asked| match asked.path() {
+        "/api/v1/nodes" if looks.fetch_add(1, Ordering::SeqCst) < 2 => {
+            Reply::json(&sample::page(&[]))
+        }
+        "/api/v1/nodes" => Reply::json(&sample::page(&[sample::node("qemu", "online")])),
+        _ => {
+            let mut health = sample::health(1);
+            health["uptime_seconds"] = json!(0);
+            Reply::json(&health)
+        }
+    })
+    .registered();
+    let create = [
+        "workspace",
+        "create",
+        "a",
+        "--provider",
+        "qemu",
+        "--dry-run",
+    ];
+    let ran = fixture.run(&create).ok();
+    assert!(ran.stdout.contains("qemu"), "{ran:#?}");
+}
+
+#[test]
+fn no_worker_at_all_is_told_before_anything_is_asked_for() {
+    let fixture = Fixture::new(|asked: &Asked| match asked.path() {
+        "/api/v1/nodes" => Reply::json(&sample::page(&[sample::node("docker", "lost")])),
+        _ => Reply::json(&sample::health(1)),
+    })
+    .registered();
+    let ran = fixture.run(&["workspace", "create", "a"]);
+    assert_eq!(ran.code, 5, "{ran:#?}");
+    assert_eq!(ran.error()[1], "no worker is online");
 }
 
 #[test]

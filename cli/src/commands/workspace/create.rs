@@ -1,12 +1,9 @@
-//! `nexus workspace create`, and the choice of a provider when none is named.
+//! `nexus workspace create`.
 
-use std::time::Duration;
+use nexus_events::view::{NewWorkspace, WorkspaceView};
 
-use nexus_events::node::NodeStatus;
-use nexus_events::spec::Provider;
-use nexus_events::view::{NewWorkspace, NodeView, Page, WorkspaceView};
-
-use super::{accept, all_pages, end, find};
+use super::provider::choose_provider;
+use super::{accept, end, find};
 use crate::args::workspace::{Act, Create, Shape, Which};
 use crate::client::{Client, Request};
 use crate::commands::register;
@@ -95,54 +92,12 @@ pub(in crate::commands) async fn request(
         (Some(repository), Some(_)) => source::name_of(repository)?,
         _ => source::name(text)?,
     };
-    let provider = choose_provider(client, shape.provider.as_deref()).await?;
-    let spec = source::spec(provider, repository, shape)?;
+    let mut spec = source::spec(repository, shape)?;
+    spec.provider = choose_provider(client, shape.provider.as_deref()).await?;
     let owner = register::owner(context, client, dry_run).await?;
     Ok(
         Request::post(format!("create workspace {name}"), "/api/v1/workspaces")
             .maybe("owner", owner)
             .json(&NewWorkspace { name, spec }),
     )
-}
-
-/// How long a worker that has just been started may take to say so.
-const JOINING: Duration = Duration::from_secs(10);
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// The provider named, else the best one somebody is there for: Docker, then the rest in their
-/// order. Workers that are just starting are waited for.
-async fn choose_provider(client: &Client, named: Option<&str>) -> Result<Provider> {
-    if let Some(named) = named.filter(|named| !named.is_empty()) {
-        return source::provider(named);
-    }
-    let started = std::time::Instant::now();
-    loop {
-        let request = Request::get("choose a provider", "/api/v1/nodes");
-        let nodes: Page<NodeView> = all_pages(client, &request).await?;
-        match best(&nodes.items) {
-            Some(provider) => return Ok(provider),
-            None if started.elapsed() < JOINING => tokio::time::sleep(LOOK_AGAIN).await,
-            None => {
-                let why = "no worker is online";
-                return Err(Error::new(
-                    Exit::Conflict,
-                    "choose a provider",
-                    why,
-                    "nexus doctor",
-                ));
-            }
-        }
-    }
-}
-
-fn best(nodes: &[NodeView]) -> Option<Provider> {
-    let online = |provider: Provider| {
-        nodes
-            .iter()
-            .any(|node| node.status == NodeStatus::Online && node.profile.provider == provider)
-    };
-    [Provider::Docker]
-        .into_iter()
-        .chain(Provider::ALL)
-        .find(|provider| online(*provider))
 }
