@@ -11,15 +11,17 @@ use nexus_events::work::OutputChunk;
 use nexus_events::workspace::{Command, Definition, MachineExit};
 use nexus_init_protocol::{Client, ClientError, report};
 
-use super::follow::{Heard, hear, service_now, timestamp};
+use super::follow::{Heard, ServiceHeard, hear, service_now, timestamp};
 use super::recorder::{Origin, RecordError, Recorder};
 use super::{Runtime, Shared};
 use crate::provider::{MachineState, Provider};
 
 /// How long init may be silent before the machine is looked at.
-const INIT_LIMIT: Duration = Duration::from_secs(2);
-/// Between two looks at a machine whose init does not answer, or an engine that does not.
-const PAUSE: Duration = Duration::from_secs(1);
+const INIT_LIMIT: Duration = Duration::from_millis(500);
+/// Between two looks at a machine whose init does not answer, or an engine that does not: short at
+/// first, since an engine takes a moment to notice an end.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// One workspace being watched.
 struct Watch<P> {
@@ -65,15 +67,41 @@ impl<P: Provider> Runtime<P> {
 
 impl<P: Provider> Watch<P> {
     async fn run(mut self) {
+        self.open_ports().await;
+        let mut pause = FIRST_PAUSE;
         loop {
-            if let Err(error) = self.follow().await {
-                tracing::debug!(%error, workspace = %self.workspace, "init is out of reach");
+            match self.follow().await {
+                // It was connected until now.
+                Ok(()) | Err(ClientError::Frame(_) | ClientError::Ended { .. }) => {
+                    pause = FIRST_PAUSE;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, workspace = %self.workspace, "init is out of reach");
+                }
             }
             if let Some(exit) = self.look().await {
                 self.tell_exit(exit).await;
                 return;
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Has the ports the log speaks of lead to the services, the same ones where they are free.
+    async fn open_ports(&mut self) {
+        for (name, known) in self.recorder.state().services.clone() {
+            if known.mapped_port.is_none() {
+                continue;
+            }
+            self.tell_service(ServiceHeard {
+                name,
+                status: known.status,
+                port: known.port,
+                cause: known.cause,
+                step: None,
+            })
+            .await;
         }
     }
 
@@ -142,7 +170,7 @@ impl<P: Provider> Watch<P> {
             .note(self.workspace, &self.handle, number, is_output);
     }
 
-    async fn tell_service(&mut self, heard: super::follow::ServiceHeard) {
+    async fn tell_service(&mut self, heard: ServiceHeard) {
         let known = self.recorder.state().services.get(&heard.name).cloned();
         let (workspace, epoch) = (self.workspace, self.epoch);
         let command = self

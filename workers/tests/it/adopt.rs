@@ -5,7 +5,9 @@ use nexus_init_protocol::ReportEvent;
 use nexus_workers::conformance::{bring_up, small_spec};
 use nexus_workers::fake::FakeProvider;
 
-use crate::world::World;
+use tokio::net::TcpStream;
+
+use crate::world::{PATIENCE, World};
 
 #[tokio::test]
 async fn a_running_workspace_is_watched_again() {
@@ -18,6 +20,15 @@ async fn a_running_workspace_is_watched_again() {
     let second = world.worker();
     let found = second.adopt().await.unwrap();
     assert_eq!(found.adopted, [create.workspace]);
+    let known = &world.state(create.workspace).await.services[&"web".parse().unwrap()];
+    let mapped = known.mapped_port.unwrap();
+    let reached = async {
+        while TcpStream::connect(("127.0.0.1", mapped)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let reached = tokio::time::timeout(PATIENCE, reached).await;
+    reached.expect("the port of the service leads there again");
     let init = world.engine.init(create.workspace).unwrap();
     init.report(ReportEvent::ServiceUnhealthy {
         service: "web".into(),
