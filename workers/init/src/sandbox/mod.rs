@@ -29,6 +29,7 @@ mod netlink;
 mod network;
 mod privileges;
 mod probe;
+mod remove;
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -47,6 +48,7 @@ use self::family::{Child, Pipe};
 use crate::serve::{self, ServeOptions};
 
 pub(crate) use self::probe::print as print_probe;
+pub(crate) use self::remove::remove;
 
 /// Where init's state is, seen from inside.
 const STATE_INSIDE: &str = "/run/nexus/state";
