@@ -148,3 +148,53 @@ async fn one_that_does_not_serve_is_given_up_and_names_its_log() {
     assert!(matches!(error, EmbeddedError::NotReady { .. }), "{error:?}");
     assert!(error.to_string().contains("nats-server.log"), "{error}");
 }
+
+/// Set for the process that is to be killed: where its server keeps its files.
+const PARENT_FOLDER: &str = "NEXUS_TEST_PARENT_FOLDER";
+
+/// Not a test by itself: the parent that `the_server_dies_with_its_parent` starts and kills.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parent_to_be_killed() {
+    let Some(folder) = std::env::var_os(PARENT_FOLDER) else {
+        return;
+    };
+    let embedded = Embedded::start(options(Path::new(&folder))).await.unwrap();
+    let pid_file = Path::new(&folder).join("pid");
+    std::fs::write(pid_file.with_extension("new"), pid(&embedded).to_string()).unwrap();
+    std::fs::rename(pid_file.with_extension("new"), pid_file).unwrap();
+    std::future::pending().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_dies_with_its_parent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parent = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "embedded::parent_to_be_killed"])
+        .env(PARENT_FOLDER, folder.path())
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let pid: u32 = soon("its server runs", async {
+        loop {
+            match std::fs::read_to_string(folder.path().join("pid")) {
+                Ok(pid) => return pid.parse().unwrap(),
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    assert!(alive(pid));
+    parent.kill().await.unwrap();
+    soon("the server has ended", async {
+        while alive(pid) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    Embedded::start(options(folder.path()))
+        .await
+        .unwrap()
+        .stop()
+        .await;
+}

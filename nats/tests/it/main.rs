@@ -4,6 +4,7 @@
 mod append;
 mod buckets;
 mod command_queue;
+mod connect;
 mod embedded;
 mod log;
 mod logs;
