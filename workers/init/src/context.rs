@@ -43,7 +43,7 @@ impl Context {
     /// Before any plan: the usual work user when the image has it, else whoever runs init.
     pub(crate) fn before_setup() -> Self {
         let known = UserFiles::of_system().by_name("dev");
-        let account = match rustix::process::geteuid().is_root() {
+        let account = match crate::user::can_change_user() {
             true => known.unwrap_or_else(Account::current),
             false => Account::current(),
         };

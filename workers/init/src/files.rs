@@ -104,8 +104,8 @@ async fn as_account<T: Send + 'static>(
 ) -> Result<T, Failure> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let body = move || {
-        let is_root = rustix::process::geteuid().is_root();
-        let result = match is_root.then(|| account.assume_on_this_thread()) {
+        let can_change = crate::user::can_change_user();
+        let result = match can_change.then(|| account.assume_on_this_thread()) {
             Some(Err(error)) => Err(internal(&error)),
             Some(Ok(())) | None => work(),
         };

@@ -31,6 +31,7 @@ const USAGE: &str = "\
 usage: nexus-init serve --state DIR --socket PATH
        nexus-init sandbox --config FILE
        nexus-init probe
+       nexus-init remove --directory DIR
        nexus-init --version
 ";
 
@@ -42,7 +43,9 @@ fn main() -> ExitCode {
         ["serve", "--state", state, "--socket", socket]
         | ["serve", "--socket", socket, "--state", state] => run_serve(state, socket),
         ["sandbox", "--config", config] => sandbox::run(Path::new(config), started),
+        ["remove", "--directory", directory] => sandbox::remove(Path::new(directory)),
         ["probe"] => sandbox::print_probe(),
+        ["sftp"] => ssh::sftp::run(),
         ["--version"] => say(&format!("nexus-init {}\n", workspace::INIT_VERSION)),
         _ => {
             eprint(USAGE);

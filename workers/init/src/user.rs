@@ -4,9 +4,27 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nexus_init_protocol::WorkUser;
 use rustix::process::{Gid, Uid};
+
+/// Whether processes can be given to other users: init is root, and not the only id of its user
+/// namespace.
+pub(crate) fn can_change_user() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+        rustix::process::geteuid().is_root() && mapped_ids(&map) != 1
+    })
+}
+
+/// How many ids a namespace has; 0 when its map cannot be read.
+fn mapped_ids(map: &str) -> u64 {
+    map.lines()
+        .filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok())
+        .sum()
+}
 
 /// One user, as far as starting processes needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +69,7 @@ impl Account {
 
     /// Hands a file over to this user; without the right to, it stays with who made it.
     pub(crate) fn own(&self, path: &Path) -> io::Result<()> {
-        match rustix::process::geteuid().is_root() {
+        match can_change_user() {
             true => chown(path, Some(self.uid), Some(self.gid)),
             false => Ok(()),
         }
@@ -238,6 +256,14 @@ mod tests {
         fs::write(root.path().join("etc/skel/.profile"), "# hello").unwrap();
         fs::write(root.path().join("bin/sh"), "").unwrap();
         root
+    }
+
+    #[test]
+    fn a_map_of_one_id_is_told_from_a_whole_one() {
+        assert_eq!(mapped_ids("         0      65534          1\n"), 1);
+        assert_eq!(mapped_ids("0 1000 1\n1 100000 65536\n"), 65_537);
+        assert_eq!(mapped_ids("0 0 4294967295\n"), 4_294_967_295);
+        assert_eq!(mapped_ids(""), 0);
     }
 
     const ROOT: &str = "root:x:0:0:root:/root:/bin/bash\n";

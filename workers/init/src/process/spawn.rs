@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use nexus_init_protocol::ExitOutcome;
 
-use crate::user::Account;
+use crate::user::{Account, can_change_user};
 
 /// How a child stands among processes.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Command {
     reason = "the standard library offers no safe way to run code after fork"
 )]
 fn before_exec(command: &mut std::process::Command, account: Option<Account>, standing: Standing) {
-    let ids = account.filter(|_| rustix::process::geteuid().is_root());
+    let ids = account.filter(|_| can_change_user());
     let hook = move || {
         if matches!(standing, Standing::TerminalSession) {
             rustix::process::setsid()?;

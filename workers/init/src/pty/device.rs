@@ -31,7 +31,7 @@ impl Device {
         let name = ptsname(&ours, Vec::new())?;
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let theirs = rustix::fs::open(name.as_c_str(), flags, Mode::empty())?;
-        if rustix::process::geteuid().is_root() {
+        if crate::user::can_change_user() {
             let user = rustix::fs::Uid::from_raw(account.uid);
             rustix::fs::fchown(&theirs, Some(user), None)?;
             rustix::fs::fchmod(&theirs, Mode::RUSR | Mode::WUSR | Mode::WGRP)?;

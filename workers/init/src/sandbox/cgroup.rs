@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nexus_init_protocol::sandbox::{SandboxConfig, SandboxLimits};
 
@@ -10,6 +11,9 @@ const ROOT: &str = "/sys/fs/cgroup";
 const OURS: &str = "nexus";
 /// Length in microseconds of the span in which processor time is counted.
 const PERIOD_US: u64 = 100_000;
+
+/// A group that is older and empty is left over.
+const SETTLED_AFTER: Duration = Duration::from_secs(60);
 
 /// What is limited.
 #[derive(Debug, Default)]
@@ -36,6 +40,9 @@ impl Cgroups {
         let name = config.directory.file_name().unwrap_or_default();
         let version2 = Path::new(ROOT).join("cgroup.controllers").exists();
         let mut made = Self::default();
+        for parent in parents(version2) {
+            sweep(&parent);
+        }
         for limit in wanted(&config.limits) {
             let result = match version2 {
                 true => limit.set_v2(Path::new(ROOT), name.as_ref(), process_id),
@@ -77,6 +84,31 @@ impl Cgroups {
             "memory" => self.memory = true,
             "cpu" => self.cpu = true,
             _ => self.processes = true,
+        }
+    }
+}
+
+fn parents(version2: bool) -> Vec<PathBuf> {
+    let root = Path::new(ROOT);
+    match version2 {
+        true => vec![root.join(OURS)],
+        false => ["memory", "cpu", "pids"]
+            .map(|name| root.join(name).join(OURS))
+            .to_vec(),
+    }
+}
+
+/// Removes groups of sandboxes that are gone: nobody is left inside to do it. The kernel refuses where
+/// there are processes; a group that was made just now may be waiting for its first.
+fn sweep(parent: &Path) {
+    let Ok(groups) = fs::read_dir(parent) else {
+        return;
+    };
+    for group in groups.flatten().filter(|entry| entry.path().is_dir()) {
+        let made = group.metadata().and_then(|found| found.modified());
+        let age = made.ok().and_then(|made| made.elapsed().ok());
+        if age.is_some_and(|age| age > SETTLED_AFTER) {
+            let _in_use = fs::remove_dir(group.path());
         }
     }
 }

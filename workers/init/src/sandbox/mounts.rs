@@ -67,7 +67,12 @@ pub(super) fn enter(config: &SandboxConfig, ids: IdMode) -> anyhow::Result<()> {
         .try_for_each(|path| mask(Path::new(path)).context("hiding parts of /proc"))?;
     READ_ONLY.iter().try_for_each(|path| {
         make_read_only(Path::new(path)).with_context(|| format!("making {path} read-only"))
-    })
+    })?;
+    match name_this_host(&config.hostname) {
+        // In a namespace of its own the tree's files may belong to nobody, and stay as they are.
+        Err(_) if ids != IdMode::Root => Ok(()),
+        answer => answer.context("writing /etc/hosts"),
+    }
 }
 
 fn carry_all(config: &SandboxConfig) -> anyhow::Result<Vec<Carried>> {
@@ -178,6 +183,30 @@ fn mount_run() -> anyhow::Result<()> {
     fs::DirBuilder::new().mode(0o700).create("/run/nexus")?;
     fs::create_dir(STATE_INSIDE)?;
     Ok(())
+}
+
+/// Programs such as `sudo` look for the host's own name. The file is laid over the tree's: with one
+/// id only, the tree's own cannot be written.
+fn name_this_host(hostname: &str) -> anyhow::Result<()> {
+    let path = Path::new("/etc/hosts");
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let is_known = |line: &str| line.split_whitespace().skip(1).any(|name| name == hostname);
+    if text.lines().any(is_known) {
+        return Ok(());
+    }
+    let loopback = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+    let begun = if text.is_empty() {
+        loopback
+    } else {
+        text.as_str()
+    };
+    let own = Path::new("/run/nexus/hosts");
+    fs::write(
+        own,
+        format!("{}\n127.0.1.1\t{hostname}\n", begun.trim_end()),
+    )?;
+    let target = make_target(path, false)?;
+    Ok(mount_bind(own, &target)?)
 }
 
 fn put(carried: &Carried) -> anyhow::Result<()> {

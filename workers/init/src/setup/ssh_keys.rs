@@ -60,9 +60,9 @@ fn check_keys(lines: &[String]) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Without root there is only one user: whoever runs init.
+/// Without other ids there is only one user: whoever runs init.
 fn find_account(plan: &SetupPlan) -> Result<Account, StepError> {
-    if !rustix::process::geteuid().is_root() {
+    if !crate::user::can_change_user() {
         return Ok(Account::current());
     }
     UserFiles::of_system().ensure(&plan.user).map_err(|error| {

@@ -14,6 +14,7 @@ mod forward;
 mod handler;
 mod resolve;
 mod session;
+pub(crate) mod sftp;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};

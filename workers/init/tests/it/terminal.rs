@@ -81,6 +81,8 @@ async fn size_signals_and_exit_reach_the_right_side() {
     terminal.input().write(line).await.unwrap();
     read_until(&mut terminal, "up\r\n").await;
     terminal.input().write(b"\x03").await.unwrap();
+    // What is typed before the shell is back may be thrown away with the rest of the line.
+    read_until(&mut terminal, "$ ").await;
     terminal.input().write(b"echo after-$?\n").await.unwrap();
     read_until(&mut terminal, "after-130").await;
     terminal.input().write(b"exit 5\n").await.unwrap();
