@@ -9,6 +9,7 @@ use std::time::Duration;
 use nexus_events::view::EventView;
 use reqwest::Response;
 
+use crate::clean::clean;
 use crate::client::{Client, Frame, Parser, Request};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -116,12 +117,7 @@ impl Tail {
             Err(_) => "the server was silent for too long",
         };
         self.connection = None;
-        Err(Error::new(
-            Exit::Unreachable,
-            "follow the events",
-            why,
-            "nexus daemon status",
-        ))
+        Err(broken(why))
     }
 
     async fn connect(&self) -> Result<Connection> {
@@ -137,12 +133,20 @@ impl Tail {
         })
     }
 
+    fn closed(&mut self, frame: &Frame) -> Item {
+        self.connection = None;
+        let said = serde_json::from_str::<Closed>(&frame.data);
+        let reason = said.map_or_else(|_| String::new(), |closed| clean(&closed.reason));
+        Item::Broken(broken(&format!("the server ended the stream: {reason}")))
+    }
+
     fn item(&mut self, frame: &Frame) -> Result<Option<Item>> {
-        if frame.event == "caught_up" {
-            return Ok(Some(Item::CaughtUp));
-        }
-        if frame.data.is_empty() {
-            return Ok(None);
+        match (&frame.id, frame.event.as_str()) {
+            (Some(_), _) => {}
+            (None, "caught_up") => return Ok(Some(Item::CaughtUp)),
+            (None, "closed") => return Ok(Some(self.closed(frame))),
+            // What bears no sequence is no event of the log; a newer server may say more.
+            (None, _) => return Ok(None),
         }
         let view: EventView = serde_json::from_str(&frame.data).map_err(|error| {
             let why = format!("the server sent an event that cannot be read: {error}");
@@ -154,6 +158,17 @@ impl Tail {
         self.after = view.sequence;
         Ok(Some(Item::Event(view)))
     }
+}
+
+fn broken(why: &str) -> Error {
+    let next = "nexus daemon status";
+    Error::new(Exit::Unreachable, "follow the events", why, next)
+}
+
+/// What the server says before it ends a stream.
+#[derive(serde::Deserialize)]
+struct Closed {
+    reason: String,
 }
 
 /// Whether trying again may help.

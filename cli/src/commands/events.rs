@@ -60,12 +60,17 @@ async fn tail(context: &Context, arguments: &Arguments) -> Result<Exit> {
 
 /// The next event; `None` once everything there is has been read and no more is wanted.
 async fn next(context: &Context, tail: &mut Tail, once: bool) -> Result<Option<EventView>> {
+    let mut told = false;
     loop {
         match tail.next().await? {
             Item::Event(event) => return Ok(Some(event)),
             Item::CaughtUp if once => return Ok(None),
             Item::CaughtUp => {}
-            Item::Broken(error) => context.say(&format!("{}; trying again", error.why)),
+            Item::Broken(_) if told => {}
+            Item::Broken(error) => {
+                told = true;
+                context.say(&format!("{}; trying again", error.why));
+            }
         }
     }
 }

@@ -167,6 +167,39 @@ fn without_a_position_only_what_is_new_comes() {
 }
 
 #[test]
+fn a_server_that_says_goodbye_is_asked_again_from_there() {
+    let connections = std::sync::atomic::AtomicUsize::new(0);
+    let fixture = Fixture::new(move |asked: &Asked| {
+        let event =
+            |sequence| sample::event(sequence, "activity_observed", &json!({"source": "ssh"}));
+        let (events, last) = match connections.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => (
+                vec![event(1), event(2)],
+                "event: closed\ndata: {\"reason\":\"it stops\",\"sequence\":2}\n\n",
+            ),
+            _ => {
+                assert_eq!(asked.query("after"), Some("2"));
+                (
+                    vec![event(3)],
+                    "event: caught_up\ndata: {\"sequence\":3}\n\n",
+                )
+            }
+        };
+        let mut reply = sample::stream(&events);
+        reply.body.extend_from_slice(last.as_bytes());
+        reply.ending(End::Held)
+    });
+    let ran = fixture
+        .run(&["events", "tail", "--no-follow", "-o", "ndjson"])
+        .ok();
+    assert_eq!(sequences(&ran.stdout), [1, 2, 3]);
+    assert_eq!(
+        ran.stderr,
+        "the server ended the stream: it stops; trying again\n"
+    );
+}
+
+#[test]
 fn a_server_that_refuses_is_not_asked_again() {
     let fixture = Fixture::new(|_| {
         sample::problem(
