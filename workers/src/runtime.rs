@@ -12,13 +12,13 @@
 //!
 //! Who may do what:
 //!
-//! * [`consume`] pulls when there is room, and answers the queue: the only place that acks.
+//! * `consume` pulls when there is room, and answers the queue: the only place that acks.
 //! * [`Runtime::perform`] works on one command and says how it came out ([`Verdict`]). It may be
 //!   dropped at any await: whatever was done is found again by the next delivery (deterministic
 //!   names in the provider, deterministic event ids in the log).
-//! * [`reporter`] alone appends for an operation, in order, beside the effects; a refused append is
+//! * `reporter` alone appends for an operation, in order, beside the effects; a refused append is
 //!   how the work learns that it is no longer wanted.
-//! * [`watch`] has a workspace once it is up: services, activity, the unasked end.
+//! * `watch` has a workspace once it is up: services, activity, the unasked end.
 //!
 //! Races, and why they are harmless: *two workers take one command*: one is placed, the other's
 //! Place is refused. *A slow worker wakes up after its operation was superseded*: its appends are

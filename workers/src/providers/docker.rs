@@ -11,7 +11,7 @@
 //! * *No port is published*: everything inside is reached through init, so nothing has to be known
 //!   when the container is made, and services that listen on loopback are reached too.
 //! * *Rights*: all capabilities are dropped but the few that a user with `sudo` in a container
-//!   needs ([`container`]); never privileged. `no-new-privileges` is not set, since it would take
+//!   needs (`container`); never privileged. `no-new-privileges` is not set, since it would take
 //!   `sudo` from the user the base image promises it to.
 //! * *Volumes* share one name space per engine, while workspace names are unique per owner: the
 //!   second workspace of a name has its id in the volume's name. The label tells whose it is.
@@ -28,7 +28,7 @@ mod container;
 mod error;
 mod image;
 mod observe;
-mod source;
+pub(super) mod source;
 mod volume;
 
 use std::path::{Path, PathBuf};

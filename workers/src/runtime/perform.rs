@@ -1,10 +1,13 @@
 //! One command, from taking it to its outcome.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use nexus_events::failure::Failure;
 use nexus_events::work::WorkCommand;
 use nexus_events::workspace::{Command, Definition, OperationKind, Rejection, Report};
 use nexus_nats::Snapshot;
+use tokio_util::sync::CancellationToken;
 
 use super::bring_up::bring_up;
 use super::halt::Halt;
@@ -14,6 +17,9 @@ use super::tear_down::{delete, stop};
 use super::turns::Turn;
 use super::{Runtime, Shared};
 use crate::provider::Provider;
+
+const ENDING: &str = "the worker is ending";
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How a command came out, as the queue is to be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,16 +67,13 @@ impl<P: Provider> Runtime<P> {
             .turns
             .take(command.workspace, command.operation, command.epoch)
             .await;
-        let recorder = match self.place(command, redelivered).await {
+        let placed = tokio::select! {
+            placed = self.place(command, redelivered) => placed,
+            () = shared.ending.cancelled() => return Verdict::HandBack(ENDING.into()),
+        };
+        let recorder = match placed {
             Ok(recorder) => recorder,
-            Err(RecordError::Rejected(Rejection::PlacedElsewhere { .. })) => {
-                return Verdict::Elsewhere;
-            }
-            Err(RecordError::Rejected(reason)) => {
-                tracing::info!(%reason, command = %command.id, "the command is nobody's any more");
-                return Verdict::Done;
-            }
-            Err(error) => return Verdict::HandBack(error.to_string()),
+            Err(error) => return not_placed(error),
         };
         // What happens to the workspace from here on is this operation's to tell.
         shared.turns.unwatch(command.workspace);
@@ -144,12 +147,18 @@ impl<P: Provider> Runtime<P> {
             biased;
             halt = job.reporter.halted() => Err(halt),
             () = turn.superseded.cancelled() => Err(Halt::Superseded),
-            () = job.shared.ending.cancelled() => {
-                Err(Halt::HandBack("the worker is ending".into()))
-            }
+            () = job.shared.ending.cancelled() => Err(Halt::HandBack(ENDING.into())),
             () = until(job.command.deadline) => Err(Halt::Overdue),
             done = effects(job) => done,
         };
+        tokio::select! {
+            told = self.tell_outcome(job, ended) => told,
+            () = last_words(&job.shared.ending) => Err(Halt::HandBack(ENDING.into())),
+        }
+    }
+
+    /// Tells how the work ended, where that is this worker's to tell, and waits until it is stored.
+    async fn tell_outcome(&self, job: Job<'_, P>, ended: Result<Report, Halt>) -> Result<(), Halt> {
         match ended {
             Ok(outcome) => {
                 job.reporter.report("outcome", outcome).await;
@@ -158,9 +167,8 @@ impl<P: Provider> Runtime<P> {
             Err(Halt::Failed(failure)) => self.fail(job, failure).await,
             Err(Halt::Overdue) => {
                 let (operation, now) = (job.command.operation, Timestamp::now());
-                job.reporter
-                    .tell("overdue", Command::TimeOut { operation, now })
-                    .await;
+                let time_out = Command::TimeOut { operation, now };
+                job.reporter.tell("overdue", time_out).await;
                 job.reporter.flush().await?;
                 Err(Halt::Overdue)
             }
@@ -188,6 +196,24 @@ impl<P: Provider> Runtime<P> {
     }
 }
 
+/// Why the log did not let this node take the command, as the queue is to be answered.
+fn not_placed(error: RecordError) -> Verdict {
+    match error {
+        RecordError::Rejected(Rejection::PlacedElsewhere { .. }) => Verdict::Elsewhere,
+        RecordError::Rejected(reason) => {
+            tracing::info!(%reason, "the command is nobody's any more");
+            Verdict::Done
+        }
+        error => Verdict::HandBack(error.to_string()),
+    }
+}
+
+/// A worker that ends waits this long for a log that is away, and no longer.
+async fn last_words(ending: &CancellationToken) {
+    ending.cancelled().await;
+    tokio::time::sleep(LAST_WORDS).await;
+}
+
 /// Brings the operation about; its outcome is still to be told.
 async fn effects<P: Provider>(job: Job<'_, P>) -> Result<Report, Halt> {
     match job.command.kind {
@@ -200,6 +226,6 @@ async fn effects<P: Provider>(job: Job<'_, P>) -> Result<Report, Halt> {
 /// Until `deadline`, by this machine's clock; half a second later, so that the log agrees.
 async fn until(deadline: Timestamp) {
     let left = deadline.duration_since(Timestamp::now());
-    let left = std::time::Duration::try_from(left).unwrap_or_default();
-    tokio::time::sleep(left + std::time::Duration::from_millis(500)).await;
+    let left = Duration::try_from(left).unwrap_or_default();
+    tokio::time::sleep(left + Duration::from_millis(500)).await;
 }

@@ -1,5 +1,6 @@
 //! A worker's life: connect, say who it is, find again what runs, take commands, say good-bye.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -25,9 +26,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs until TERM or interrupt.
 pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let stop = stop_on_signal()?;

@@ -28,7 +28,7 @@ pub(super) async fn prepare(
         let cause = format!("there is no image {name} on this machine");
         return Err(
             ProviderError::new(ErrorClass::Absent, "looking for the image", cause)
-                .with_hint("build it: ./dev image"),
+                .with_hint("./dev image builds nexus/base:latest; other images: docker image ls"),
         );
     }
     pull(docker, name, progress).await?;

@@ -52,7 +52,7 @@ pub(super) async fn remove_folder(folder: PathBuf) -> Result<()> {
 
 /// Under another name first: a copy that was cut off is never taken for whole. Of a repository with
 /// a work tree only what git reads when it clones.
-fn copy_whole(source: &Path, target: &Path) -> io::Result<()> {
+pub(in crate::providers) fn copy_whole(source: &Path, target: &Path) -> io::Result<()> {
     if target.exists() {
         return Ok(());
     }
