@@ -30,7 +30,6 @@ mod pid;
 mod probe;
 mod program;
 mod remove;
-mod source;
 mod start;
 mod stop;
 

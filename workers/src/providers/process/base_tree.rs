@@ -70,17 +70,19 @@ impl BaseTree {
     }
 
     /// The tree's `/etc/passwd` for a sandbox that has one id only: there the user who works is
-    /// root, since no other could start a process or own a file.
+    /// root, since no other could start a process or own a file; and the first with that id, so
+    /// that whoever asks for its name and home hears of this user.
     pub(super) fn passwd_with_one_id(&self, user: &str) -> io::Result<String> {
         let text = fs::read_to_string(self.path.join(PASSWD))?;
-        let as_root = |line: &str| {
+        let is_user = |line: &&str| line.split(':').next() == Some(user);
+        let (own, others): (Vec<&str>, Vec<&str>) = text.lines().partition(is_user);
+        let as_root = own.into_iter().map(|line| {
             let mut fields: Vec<&str> = line.split(':').collect();
-            if fields.len() >= 7 && fields[0] == user {
-                fields[2..4].fill("0");
-            }
-            fields.join(":") + "\n"
-        };
-        Ok(text.lines().map(as_root).collect())
+            fields.iter_mut().skip(2).take(2).for_each(|id| *id = "0");
+            fields.join(":")
+        });
+        let lines = as_root.chain(others.into_iter().map(str::to_owned));
+        Ok(lines.map(|line| line + "\n").collect())
     }
 
     fn user_field(&self, user: &str, field: usize) -> Option<String> {
@@ -171,7 +173,7 @@ mod tests {
         assert_eq!(base.ids_of("dev"), Some((1000, 1000)));
         let passwd = base.passwd_with_one_id("dev").unwrap();
         assert!(
-            passwd.contains("\ndev:x:0:0::/data/dev:/bin/sh\n"),
+            passwd.starts_with("dev:x:0:0::/data/dev:/bin/sh\nroot:x:0:0:"),
             "{passwd}"
         );
         fs::write(

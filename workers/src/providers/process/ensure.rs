@@ -9,10 +9,10 @@ use super::failure::{at, from_io};
 use super::lock::Lock;
 use super::meta::Meta;
 use super::remove::remove_tree;
-use super::source;
 use crate::provider::{
     ErrorClass, Image, Machine, MachineSpec, ProviderError, Result, machine_name,
 };
+use crate::providers::docker::source::copy_whole;
 
 /// The machine of `spec` in `folder`, made when there is none. Blocks the thread.
 pub(super) fn ensure(
@@ -75,7 +75,7 @@ fn make(directory: &Directory, meta: &Meta, spec: &MachineSpec) -> io::Result<()
     }
     meta.announce(directory)?;
     if let Some(repository) = &spec.source {
-        source::copy(repository, &directory.source())?;
+        copy_whole(repository, &directory.source())?;
     }
     hand_over_home(directory, meta)?;
     Meta::publish(directory)
