@@ -32,9 +32,10 @@ impl Announce for Announcer {
                     let _ = self.users.send(*user);
                 }
                 SubjectEvent::Claim(id, claim) => self.ports.note(id, &claim.data),
-                SubjectEvent::Workspace(..) | SubjectEvent::Node(..) => {}
+                SubjectEvent::Workspace(_, event) => crate::metrics::note_operation(&event.data),
+                SubjectEvent::Node(..) => {}
             }
         }
-        metrics::counter!("nexus_events_projected_total").increment(events.len() as u64);
+        crate::metrics::note_projected(events.len(), events.last().map(|(last, _)| last.time()));
     }
 }

@@ -22,6 +22,7 @@ mod user_key_add;
 mod user_key_remove;
 mod user_register;
 mod workspace_activity;
+mod workspace_admission;
 mod workspace_claims;
 mod workspace_create;
 mod workspace_delete;
@@ -33,6 +34,7 @@ mod workspace_stop;
 pub use context::{IdempotencyKey, InvalidIdempotencyKey, RequestContext};
 pub use problem::CommandError;
 pub use token_issue::TokenRequest;
+pub(crate) use workspace_admission::{LEAST_FREE_BYTES, free_bytes};
 pub(crate) use workspace_claims::release_context;
 pub use workspace_create::CreatedWorkspace;
 

@@ -6,9 +6,8 @@ use nexus_events::problem::{Problem, ProblemCode};
 use nexus_events::view::HealthView;
 
 use crate::app::App;
+use crate::commands::{LEAST_FREE_BYTES, free_bytes};
 
-/// Less than this is no room: intake stops before the log runs into a full disk.
-const LEAST_FREE_BYTES: u64 = 256 << 20;
 /// Events behind which the read model counts as lagging.
 const MOST_LAG: u64 = 10_000;
 
@@ -77,14 +76,11 @@ impl App {
     }
 
     fn storage_check(&self) -> String {
-        match rustix::fs::statvfs(&self.settings().home) {
-            Ok(space) => {
-                let free = space.f_bavail.saturating_mul(space.f_frsize);
-                match free < LEAST_FREE_BYTES {
-                    true => format!("{} MiB free; nothing new is accepted", free >> 20),
-                    false => OK.into(),
-                }
+        match free_bytes(&self.settings().home) {
+            Ok(free) if free < LEAST_FREE_BYTES => {
+                format!("{} MiB free; nothing new is accepted", free >> 20)
             }
+            Ok(_) => OK.into(),
             Err(error) => format!("not known: {error}"),
         }
     }

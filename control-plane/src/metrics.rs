@@ -1,8 +1,12 @@
 //! Figures for Prometheus: `nexus_` in front, base units, no ids as labels.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use nexus_events::workspace::WorkspaceEvent;
 
 use crate::queries::Queries;
 
@@ -19,6 +23,37 @@ pub(crate) fn install() {
         metrics::gauge!("nexus_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         handle
     });
+}
+
+/// Notes how an operation ended.
+pub(crate) fn note_operation(event: &WorkspaceEvent) {
+    let (operation, duration_ms) = match event {
+        WorkspaceEvent::Ready { duration_ms, .. } => ("start", *duration_ms),
+        WorkspaceEvent::Stopped { duration_ms, .. } => ("stop", *duration_ms),
+        WorkspaceEvent::Deleted { duration_ms, .. } => ("delete", *duration_ms),
+        WorkspaceEvent::Failed { .. } => {
+            metrics::counter!("nexus_operations_failed_total").increment(1);
+            return;
+        }
+        _ => return,
+    };
+    let took = Duration::from_millis(duration_ms).as_secs_f64();
+    metrics::histogram!("nexus_operation_duration_seconds", "op" => operation).record(took);
+}
+
+/// Notes a batch that is readable now, and how old its last event is.
+pub(crate) fn note_projected(events: usize, last: Option<Timestamp>) {
+    metrics::counter!("nexus_events_projected_total").increment(events as u64);
+    if let Some(last) = last {
+        let age = Timestamp::now().duration_since(last).as_secs_f64().max(0.0);
+        metrics::gauge!("nexus_projection_lag_seconds").set(age);
+    }
+}
+
+/// Notes how long a decision about an aggregate of `kind` took, the append included.
+pub(crate) fn note_command(kind: &'static str, took: Duration) {
+    metrics::histogram!("nexus_command_duration_seconds", "kind" => kind)
+        .record(took.as_secs_f64());
 }
 
 /// Everything recorded, and what is counted only when asked for.

@@ -31,7 +31,7 @@ impl Parking {
             cause,
             "an event cannot be read; it is parked"
         );
-        metrics::counter!("nexus_events_parked_total").increment(1);
+        metrics::counter!("nexus_dlq_events_total").increment(1);
         match self {
             Self::Memory(parked) => {
                 let mut parked = parked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -71,6 +71,12 @@ impl Reconciler {
         }
     }
 
+    /// Notes how far the read model is behind the log.
+    async fn note_lag(&self) {
+        let lag = u32::try_from(self.queries.freshness().await.lag).unwrap_or(u32::MAX);
+        metrics::gauge!("nexus_projection_lag_events").set(lag);
+    }
+
     /// Records a decision of the task `name` about a workspace; what no longer holds is no fault.
     async fn decide(
         &self,

@@ -37,8 +37,22 @@ impl From<ProjectionError> for CommandError {
     }
 }
 
-/// Decides on `known`, and once more on what the log has since when that gives no event.
+/// Decides, and notes how long that took.
 async fn execute<A: Aggregate>(
+    log: &Log,
+    id: &A::Id,
+    known: Snapshot<A>,
+    command: &A::Command,
+    context: Context,
+) -> Result<Outcome<A>, ExecuteError<A::Rejection>> {
+    let began = std::time::Instant::now();
+    let outcome = decide_surely(log, id, known, command, context).await;
+    crate::metrics::note_command(A::KIND.as_str(), began.elapsed());
+    outcome
+}
+
+/// Decides on `known`, and once more on what the log has since when that gives no event.
+async fn decide_surely<A: Aggregate>(
     log: &Log,
     id: &A::Id,
     known: Snapshot<A>,

@@ -54,6 +54,12 @@ pub enum CommandError {
         /// The providers that have a worker, in words.
         online: String,
     },
+    /// The disk is nearly full.
+    #[error("{} MiB are free where the log is kept", free >> 20)]
+    NoRoom {
+        /// How much is left.
+        free: u64,
+    },
     /// The workspace is deleted.
     #[error("the workspace is deleted")]
     Deleted,
@@ -180,6 +186,11 @@ impl From<CommandError> for Problem {
                 ProblemCode::NoWorker,
                 text,
                 "name a provider that is online, or start a worker for it: nexus node list",
+            ),
+            CommandError::NoRoom { .. } => Self::new(
+                ProblemCode::StorageFull,
+                text,
+                "make room on that disk, then try again: nexus doctor",
             ),
             CommandError::Deleted => Self::new(
                 ProblemCode::Gone,

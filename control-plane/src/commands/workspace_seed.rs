@@ -6,14 +6,12 @@ use std::str::FromStr;
 
 use nexus_events::name::{ServiceName, WorkspaceName};
 use nexus_events::problem::FieldError;
-use nexus_events::spec::{
-    Provider, Repository, RepositoryUrl, RestartPolicy, ServiceSpec, WorkspaceSpec,
-};
+use nexus_events::spec::{Repository, RepositoryUrl, RestartPolicy, ServiceSpec, WorkspaceSpec};
 use nexus_events::view::{CreateWorkspaceRequest, NewWorkspace, RepositoryRequest, ServiceRequest};
 
 use super::{CommandError, Commands, CreatedWorkspace, RequestContext};
 use crate::identity::Identity;
-use crate::queries::{QueryError, online_providers};
+use crate::queries::QueryError;
 
 impl Commands {
     /// Makes a workspace for the user named in the request.
@@ -39,7 +37,7 @@ impl Commands {
             .by_login(login.as_str())
             .filter(|user| identity.may_see(*user))
             .ok_or_else(|| QueryError::not_found("user", login.as_str()))?;
-        self.request_workspace(identity, owner, workspace, context)
+        self.request_workspace(identity, owner, &workspace, context)
             .await
     }
 
@@ -73,18 +71,6 @@ impl Commands {
             ..WorkspaceSpec::on(provider)
         };
         Ok(Some(NewWorkspace { name, spec }))
-    }
-
-    /// Docker where a worker drives it, else whichever needs nothing.
-    fn preferred_provider(&self) -> Result<Provider, CommandError> {
-        let online = self.queries.database.read(online_providers)?;
-        let preferred = [Provider::Docker, Provider::Process];
-        let first = preferred
-            .into_iter()
-            .find(|provider| online.contains(provider));
-        Ok(first
-            .or_else(|| online.first().copied())
-            .unwrap_or(Provider::Process))
     }
 }
 

@@ -86,6 +86,16 @@ impl Decoded {
         })
     }
 
+    /// When it was decided.
+    pub(crate) fn time(&self) -> jiff::Timestamp {
+        match &self.event {
+            SubjectEvent::Workspace(_, event) => event.time,
+            SubjectEvent::User(_, event) => event.time,
+            SubjectEvent::Node(_, event) => event.time,
+            SubjectEvent::Claim(_, event) => event.time,
+        }
+    }
+
     /// `nexus.<kind>.<name>.v<version>`.
     pub(crate) fn event_type(&self) -> &str {
         match &self.event {

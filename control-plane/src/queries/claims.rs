@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use nexus_events::id::{OperationId, UserId, WorkspaceId};
+use nexus_events::id::{UserId, WorkspaceId};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{Queries, QueryError};
@@ -20,25 +20,6 @@ impl Queries {
                 .query_row([workspace.uuid().as_bytes()], |row| row.get::<_, String>(0))
                 .optional()?;
             Ok(id.and_then(|id| id.strip_prefix("port-")?.parse().ok()))
-        })
-    }
-
-    /// The operation that made this workspace.
-    pub(crate) fn first_operation(
-        &self,
-        workspace: WorkspaceId,
-    ) -> Result<Option<OperationId>, QueryError> {
-        self.database.read(|connection| {
-            let id = connection
-                .prepare_cached(
-                    "SELECT id FROM operations WHERE workspace = ?1
-                     ORDER BY requested_at, id LIMIT 1",
-                )?
-                .query_row([workspace.uuid().as_bytes()], |row| {
-                    row.get::<_, [u8; 16]>(0)
-                })
-                .optional()?;
-            Ok(id.map(|bytes| OperationId::from_uuid(uuid::Uuid::from_bytes(bytes))))
         })
     }
 

@@ -36,6 +36,7 @@ pub(crate) async fn drive(
             _ = every_two.tick() => note("lost-nodes", reconciler.lost_nodes(now()).await),
             _ = every_five.tick() => {
                 note("undelivered-commands", reconciler.undelivered_commands(now()).await);
+                reconciler.note_lag().await;
             }
             _ = every_fifteen.tick() => {
                 note("idle-workspaces", reconciler.idle_workspaces(now()).await);
