@@ -4,6 +4,7 @@
 mod lines;
 mod spinner;
 
+use nexus_events::failure::Failure;
 use nexus_events::id::{NodeId, OperationId};
 use nexus_events::view::{OperationState, StepView};
 use nexus_events::workspace::{Step, WorkspaceEvent};
@@ -45,83 +46,68 @@ pub(crate) enum Change {
 impl Change {
     /// What `event` means for `operation`; `None` when it is about something else.
     pub(crate) fn of(event: WorkspaceEvent, operation: OperationId) -> Option<Self> {
+        let (whose, change) = Self::told(event)?;
+        (whose == operation).then_some(change)
+    }
+
+    /// What `event` says of the progress of an operation, and of which.
+    fn told(event: WorkspaceEvent) -> Option<(OperationId, Self)> {
         use WorkspaceEvent as Event;
-        let ours = |id: OperationId| id == operation;
-        let finished = |state| Some(Self::Finished { state });
-        match event {
+        Some(match event {
             Event::Placed {
-                operation: id,
-                node,
-                ..
-            } if ours(id) => Some(Self::Placed { node }),
+                operation, node, ..
+            } => (operation, Self::Placed { node }),
             Event::StepStarted {
-                operation: id,
-                step,
-                ..
-            } if ours(id) => Some(Self::Started { step }),
+                operation, step, ..
+            } => (operation, Self::Started { step }),
             Event::StepSucceeded {
-                operation: id,
+                operation,
                 step,
                 duration_ms,
                 detail,
                 ..
-            } if ours(id) => Some(Self::Ended {
-                step,
-                ok: true,
-                duration_ms,
-                detail,
-            }),
+            } => (
+                operation,
+                Self::Ended {
+                    step,
+                    ok: true,
+                    duration_ms,
+                    detail,
+                },
+            ),
             Event::StepFailed {
-                operation: id,
+                operation,
                 duration_ms,
                 failure,
                 ..
-            } if ours(id) => Some(Self::Ended {
-                step: failure.step?,
-                ok: false,
-                duration_ms,
-                detail: Some(failure.cause),
-            }),
-            Event::Ready { operation: id, .. }
-            | Event::Stopped { operation: id, .. }
-            | Event::Deleted { operation: id, .. }
-                if ours(id) =>
-            {
-                finished(OperationState::Succeeded)
+            } => (operation, Self::failed(failure, duration_ms)?),
+            Event::Ready { operation, .. }
+            | Event::Stopped { operation, .. }
+            | Event::Deleted { operation, .. } => (operation, OperationState::Succeeded.into()),
+            Event::Failed { operation, .. } => (operation, OperationState::Failed.into()),
+            Event::StartRequested { supersedes, .. }
+            | Event::StopRequested { supersedes, .. }
+            | Event::DeleteRequested { supersedes, .. } => {
+                (supersedes?, OperationState::Superseded.into())
             }
-            Event::Failed { operation: id, .. } if ours(id) => finished(OperationState::Failed),
-            Event::StartRequested {
-                supersedes: Some(id),
-                ..
-            }
-            | Event::StopRequested {
-                supersedes: Some(id),
-                ..
-            }
-            | Event::DeleteRequested {
-                supersedes: Some(id),
-                ..
-            } if ours(id) => finished(OperationState::Superseded),
             Event::Requested { .. }
-            | Event::StartRequested { .. }
-            | Event::StopRequested { .. }
-            | Event::DeleteRequested { .. }
             | Event::IdleDetected { .. }
-            | Event::Placed { .. }
-            | Event::StepStarted { .. }
-            | Event::StepSucceeded { .. }
-            | Event::StepFailed { .. }
             | Event::MachineReady { .. }
             | Event::RepositoryCloned { .. }
             | Event::ServiceChanged { .. }
-            | Event::Ready { .. }
-            | Event::Stopped { .. }
-            | Event::Deleted { .. }
-            | Event::Failed { .. }
             | Event::MachineExited { .. }
             | Event::ActivityObserved { .. }
-            | Event::ResultIgnored { .. } => None,
-        }
+            | Event::ResultIgnored { .. } => return None,
+        })
+    }
+
+    fn failed(failure: Failure, duration_ms: u64) -> Option<Self> {
+        Some(Self::Ended {
+            step: failure.step?,
+            ok: false,
+            duration_ms,
+            detail: Some(failure.cause),
+        })
     }
 
     /// What is known of a step already when the following begins.
@@ -143,6 +129,12 @@ impl Change {
             OperationState::Succeeded => vec![started, ended(true)],
             OperationState::Failed | OperationState::Superseded => vec![started, ended(false)],
         }
+    }
+}
+
+impl From<OperationState> for Change {
+    fn from(state: OperationState) -> Self {
+        Self::Finished { state }
     }
 }
 

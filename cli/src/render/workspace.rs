@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use nexus_events::name::ServiceName;
-use nexus_events::view::{ServiceView, WorkspaceView};
+use nexus_events::view::{OperationSummary, RepositoryView, ServiceView, SshView, WorkspaceView};
 use nexus_events::workspace::ServiceStatus;
 use serde::Serialize;
 
@@ -62,7 +62,7 @@ impl Show for WorkspaceView {
     fn table(&self, _screen: &Screen) -> String {
         format!(
             "{}{}",
-            facts(&self.facts_of()),
+            facts(&facts_of(self)),
             services_text(&self.services)
         )
     }
@@ -188,74 +188,70 @@ fn services_text(services: &BTreeMap<ServiceName, ServiceView>) -> String {
 }
 
 /// A page's facts, in the order they are read.
-trait Facts {
-    fn facts_of(&self) -> Vec<(&'static str, String)>;
+fn facts_of(workspace: &WorkspaceView) -> Vec<(&'static str, String)> {
+    let optional = |text: Option<String>| text.unwrap_or_default();
+    let machine = [
+        Some(workspace.provider.to_string()),
+        workspace.image.clone(),
+    ];
+    let machine: Vec<String> = machine.into_iter().flatten().collect();
+    let failure = workspace.failure.as_ref();
+    let idle = workspace.idle_stop_at.map(|at| format!("{at:.0}"));
+    vec![
+        ("workspace", workspace.name.to_string()),
+        ("id", workspace.id.to_string()),
+        ("phase", phase_text(workspace)),
+        ("machine", machine.join(", ")),
+        (
+            "node",
+            optional(workspace.node.map(|node| node.to_string())),
+        ),
+        (
+            "repository",
+            optional(workspace.repository.as_ref().map(repository_text)),
+        ),
+        ("shell", optional(shell_text(workspace))),
+        (
+            "operation",
+            optional(workspace.operation.as_ref().map(operation_text)),
+        ),
+        (
+            "failure",
+            optional(failure.map(|failure| failure.cause.clone())),
+        ),
+        (
+            "next",
+            optional(failure.map(|failure| failure.hint.clone())),
+        ),
+        ("idle stop", optional(idle)),
+    ]
 }
 
-impl Facts for WorkspaceView {
-    fn facts_of(&self) -> Vec<(&'static str, String)> {
-        let optional = |text: Option<String>| text.unwrap_or_default();
-        let repository = self.repository.as_ref().map(|repository| {
-            let commit = repository
-                .commit
-                .as_deref()
-                .map(|commit| commit.get(..12).unwrap_or(commit));
-            let branch = repository
-                .branch
-                .as_ref()
-                .map(|branch| format!(" @ {branch}"));
-            format!(
-                "{}{}{}",
-                repository.url,
-                branch.unwrap_or_default(),
-                commit
-                    .map(|commit| format!(" ({commit})"))
-                    .unwrap_or_default()
-            )
-        });
-        let operation = self.operation.as_ref().map(|operation| {
-            let step = operation
-                .step
-                .as_ref()
-                .map(|step| format!(", in step {step}"));
-            format!(
-                "{} {}{}",
-                kind_text(operation.kind),
-                operation.id,
-                step.unwrap_or_default()
-            )
-        });
-        let shell = self.ssh.as_ref().map(|ssh| {
-            format!(
-                "nexus workspace ssh {}  ({}@{}:{})",
-                self.name, ssh.user, ssh.host, ssh.port
-            )
-        });
-        let machine = [Some(self.provider.to_string()), self.image.clone()];
-        vec![
-            ("workspace", self.name.to_string()),
-            ("id", self.id.to_string()),
-            ("phase", phase_text(self)),
-            (
-                "machine",
-                machine.into_iter().flatten().collect::<Vec<_>>().join(", "),
-            ),
-            ("node", optional(self.node.map(|node| node.to_string()))),
-            ("repository", optional(repository)),
-            ("shell", optional(shell)),
-            ("operation", optional(operation)),
-            (
-                "failure",
-                optional(self.failure.as_ref().map(|failure| failure.cause.clone())),
-            ),
-            (
-                "next",
-                optional(self.failure.as_ref().map(|failure| failure.hint.clone())),
-            ),
-            (
-                "idle stop",
-                optional(self.idle_stop_at.map(|at| format!("{at:.0}"))),
-            ),
-        ]
+/// `URL @ branch (commit)`.
+fn repository_text(repository: &RepositoryView) -> String {
+    let mut text = repository.url.clone();
+    if let Some(branch) = &repository.branch {
+        text.push_str(&format!(" @ {branch}"));
     }
+    if let Some(commit) = &repository.commit {
+        text.push_str(&format!(" ({})", commit.get(..12).unwrap_or(commit)));
+    }
+    text
+}
+
+/// The command, and what it leads to.
+fn shell_text(workspace: &WorkspaceView) -> Option<String> {
+    let SshView {
+        host, port, user, ..
+    } = workspace.ssh.as_ref()?;
+    let name = &workspace.name;
+    Some(format!(
+        "nexus workspace ssh {name}  ({user}@{host}:{port})"
+    ))
+}
+
+fn operation_text(operation: &OperationSummary) -> String {
+    let step = operation.step.as_ref();
+    let step = step.map_or(String::new(), |step| format!(", in step {step}"));
+    format!("{} {}{step}", kind_text(operation.kind), operation.id)
 }
