@@ -4,8 +4,15 @@ use std::fs::{File, TryLockError};
 use std::io::{Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+
+/// How long a killed server may take to let go of its home.
+const DYING: Duration = Duration::from_secs(2);
+/// Between two looks at the lock.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Held while this process serves the home; the file stays, the lock and the pid in it go.
 #[derive(Debug)]
@@ -23,17 +30,21 @@ impl HomeLock {
             .mode(0o600)
             .open(path)
             .with_context(|| format!("opening {}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let pid = std::fs::read_to_string(path).unwrap_or_default();
-                anyhow::bail!(
-                    "another nexusd (process {}) serves this home; stop it: nexus daemon stop",
-                    pid.trim()
-                );
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("locking {}", path.display()));
+        let deadline = Instant::now() + DYING;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(LOOK),
+                Err(TryLockError::WouldBlock) => {
+                    let pid = std::fs::read_to_string(path).unwrap_or_default();
+                    anyhow::bail!(
+                        "another nexusd (process {}) serves this home; stop it: nexus daemon stop",
+                        pid.trim()
+                    );
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("locking {}", path.display()));
+                }
             }
         }
         file.set_len(0)?;
