@@ -11,6 +11,7 @@ use async_nats::{Message, StatusCode, Subscriber};
 use futures::StreamExt as _;
 use nexus_events::id::NodeId;
 use nexus_events::work::{ExecFrame, ExecRequest};
+use tokio::time::Instant;
 
 use crate::connect::Bus;
 
@@ -90,6 +91,7 @@ impl Execs {
             client: self.client.clone(),
             frames,
             ended: false,
+            deadline: Instant::now() + Duration::from_secs(request.timeout_seconds.into()) + PATIENCE,
         })
     }
 
@@ -124,6 +126,8 @@ pub struct ExecReplies {
     client: async_nats::Client,
     frames: Subscriber,
     ended: bool,
+    /// The node kills the program before this; whoever hears nothing by then never will.
+    deadline: Instant,
 }
 
 impl ExecReplies {
@@ -134,10 +138,10 @@ impl ExecReplies {
     pub async fn next(&mut self) -> Result<Option<ExecFrame>, ExecCallError> {
         let node = self.node;
         while !self.ended {
-            let message = self
-                .frames
-                .next()
+            let message = tokio::time::timeout_at(self.deadline, self.frames.next())
                 .await
+                .ok()
+                .flatten()
                 .ok_or(ExecCallError::Silent { node })?;
             if message.status == Some(StatusCode::NO_RESPONDERS) {
                 return Err(ExecCallError::Absent { node });

@@ -9,9 +9,6 @@ use nexus_tests::plane::{ALICE, Plane};
 use nexus_tests::{docker, repository, require};
 use serde_json::json;
 
-/// Whom to kill, by what its command line holds.
-const VICTIMS: [&str; 3] = ["nexus-worker", "nexusd", "nats-server"];
-
 /// The events after which the victim dies, per verb.
 const MOMENTS: [(&str, &[&str]); 4] = [
     (
@@ -30,47 +27,69 @@ const MOMENTS: [(&str, &[&str]); 4] = [
 ];
 
 #[tokio::test]
-async fn kill_at_each_step_on_process() -> anyhow::Result<()> {
-    kill_everyone_everywhere("process").await
+async fn kill_the_worker_at_each_step_on_process() -> anyhow::Result<()> {
+    kill_everywhere("process", "nexus-worker").await
 }
 
 #[tokio::test]
-async fn kill_at_each_step_on_docker() -> anyhow::Result<()> {
-    const TEST: &str = "kill_at_each_step_on_docker";
+async fn kill_the_control_plane_at_each_step_on_process() -> anyhow::Result<()> {
+    kill_everywhere("process", "nexusd").await
+}
+
+#[tokio::test]
+async fn kill_the_log_server_at_each_step_on_process() -> anyhow::Result<()> {
+    kill_everywhere("process", "nats-server").await
+}
+
+#[tokio::test]
+async fn kill_the_worker_at_each_step_on_docker() -> anyhow::Result<()> {
+    on_docker("kill_the_worker_at_each_step_on_docker", "nexus-worker").await
+}
+
+#[tokio::test]
+async fn kill_the_control_plane_at_each_step_on_docker() -> anyhow::Result<()> {
+    on_docker("kill_the_control_plane_at_each_step_on_docker", "nexusd").await
+}
+
+#[tokio::test]
+async fn kill_the_log_server_at_each_step_on_docker() -> anyhow::Result<()> {
+    on_docker("kill_the_log_server_at_each_step_on_docker", "nats-server").await
+}
+
+async fn on_docker(test: &str, victim: &str) -> anyhow::Result<()> {
     let engine = docker::engine().await;
     require!(
-        TEST,
+        test,
         engine.is_some(),
         "no container engine answers on this machine"
     );
     let Some(engine) = engine else { return Ok(()) };
     require!(
-        TEST,
+        test,
         engine.has_image("nexus/base:latest").await,
         "no base image: ./dev image"
     );
-    kill_everyone_everywhere("docker").await
+    kill_everywhere("docker", victim).await
 }
 
-async fn kill_everyone_everywhere(provider: &str) -> anyhow::Result<()> {
+/// As many lives as the longest verb has moments; in each, the victim dies once per verb.
+async fn kill_everywhere(provider: &str, victim: &str) -> anyhow::Result<()> {
     let mut plane = Plane::start(provider).await?;
     let config =
         "services:\n  web:\n    command: exec python3 -m http.server 3000\n    port: 3000\n";
     let url = repository::make(plane.home(), "web", &[(".nexus/config.yaml", config)]).await?;
     let repository = json!({ "owner": "local", "name": "web", "url": url });
     let spec = json!({ "provider": provider, "repository": repository });
-    for victim in VICTIMS {
-        let most = MOMENTS
-            .iter()
-            .map(|(_, moments)| moments.len())
-            .max()
-            .unwrap_or(0);
-        for round in 0..most {
-            let name = format!("{victim}-{round}");
-            one_life(&mut plane, victim, round, &name, spec.clone())
-                .await
-                .with_context(|| format!("{victim} killed, round {round}"))?;
-        }
+    let rounds = MOMENTS
+        .iter()
+        .map(|(_, moments)| moments.len())
+        .max()
+        .unwrap_or(0);
+    for round in 0..rounds {
+        let name = format!("life-{round}");
+        one_life(&mut plane, victim, round, &name, spec.clone())
+            .await
+            .with_context(|| format!("round {round}\n{}", plane.log_tail()))?;
     }
     Ok(())
 }
@@ -110,7 +129,7 @@ async fn one_life(
                 plane.restart().await?;
             }
         }
-        succeeded(client.ended(operation).await?).with_context(|| verb.to_owned())?;
+        succeeded(client.ended(operation).await?).with_context(|| format!("{verb} of {name}"))?;
     }
     what_runs_is_what_the_log_says(plane, id).await
 }
