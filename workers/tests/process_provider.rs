@@ -234,6 +234,42 @@ async fn nothing_is_left_of_a_deleted_workspace() {
     assert_eq!(traces(folder.path(), range), before);
 }
 
+/// A firewall that is loaded anew forgets ours; so does a reboot.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_that_were_dropped_are_back_after_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (range, chain) = ("10.213.129.0/24", "NEXUS-10.213.129.0-24");
+    let what = "rules brought back";
+    let Some(provider) = provider(folder.path(), what, Some(range)).await else {
+        return;
+    };
+    if tool("iptables-save", &[]).is_empty() || !rustix::process::geteuid().is_root() {
+        return eprintln!("SKIPPED {what}: no rules are made with iptables here");
+    }
+    let spec = small_spec("rules");
+    bring_up(&provider, &spec).await;
+    let rules = || -> BTreeSet<String> {
+        let saved = tool("iptables-save", &[]);
+        let ours = saved
+            .lines()
+            .filter(|line| line.contains(chain) && line.starts_with('-'));
+        ours.map(str::to_owned).collect()
+    };
+    let before = rules();
+    assert_eq!(before.len(), 8, "{before:?}");
+    tool("iptables", &["-w", "10", "-D", "FORWARD", "-j", chain]);
+    tool("iptables", &["-w", "10", "-F", chain]);
+    assert_ne!(rules(), before);
+    provider.stop(spec.workspace, GRACE).await.unwrap();
+    provider.start(&spec).await.unwrap();
+    assert_eq!(rules(), before);
+    provider.delete(spec.workspace).await.unwrap();
+    assert!(
+        rules().is_empty(),
+        "the last workspace of a range takes its rules along"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_a_machine_is_listed_made_whole_and_removed() {
     let folder = tempfile::tempdir().unwrap();

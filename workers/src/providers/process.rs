@@ -21,6 +21,7 @@ mod config;
 mod directory;
 mod ensure;
 mod failure;
+mod home;
 mod launch;
 mod lock;
 mod meta;

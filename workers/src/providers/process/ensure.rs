@@ -6,6 +6,7 @@ use std::path::Path;
 use super::base_tree::BaseTree;
 use super::directory::Directory;
 use super::failure::{at, from_io};
+use super::home;
 use super::lock::Lock;
 use super::meta::Meta;
 use super::remove::remove_tree;
@@ -77,21 +78,6 @@ fn make(directory: &Directory, meta: &Meta, spec: &MachineSpec) -> io::Result<()
     if let Some(repository) = &spec.source {
         copy_whole(repository, &directory.source())?;
     }
-    hand_over_home(directory, meta)?;
+    home::hand_over(directory, meta)?;
     Meta::publish(directory)
-}
-
-/// As root the home directory can be its user's from the beginning. Else init hands it over, since
-/// the user's id exists inside only.
-fn hand_over_home(directory: &Directory, meta: &Meta) -> io::Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    let base = BaseTree {
-        path: meta.base.clone(),
-    };
-    let Some((user, group)) = base.ids_of(&meta.user) else {
-        return Ok(());
-    };
-    std::os::unix::fs::chown(directory.home(), Some(user), Some(group))
 }

@@ -6,6 +6,7 @@ use super::Shared;
 use super::config;
 use super::directory::Directory;
 use super::failure::{at, blocking, from_io};
+use super::home;
 use super::launch::launch;
 use super::lock::Lock;
 use super::meta::Meta;
@@ -34,12 +35,23 @@ pub(super) async fn start(shared: &Shared, spec: &MachineSpec) -> Result<()> {
         Ok(ready) => {
             let (process, elapsed_us) = (ready.process_id, ready.elapsed_us);
             tracing::info!(workspace = %spec.workspace, process, elapsed_us, "the sandbox is ready");
+            if ready.capabilities.ids == IdMode::Subordinate {
+                give_home_away(&directory, &meta).await;
+            }
             Ok(())
         }
         Err(error) => {
             give_back(shared, &directory).await?;
             Err(error)
         }
+    }
+}
+
+/// Set-up does it too; until then the user could not write there.
+async fn give_home_away(directory: &Directory, meta: &Meta) {
+    if let Err(error) = home::hand_over_inside(directory, meta).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, workspace = %meta.workspace, "home still belongs to root");
     }
 }
 
