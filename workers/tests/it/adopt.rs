@@ -17,11 +17,18 @@ async fn a_running_workspace_is_watched_again() {
     first.perform(&create, false).await;
     first.hand_back();
     drop(first);
+    let known = &world.state(create.workspace).await.services[&"web".parse().unwrap()];
+    let mapped = known.mapped_port.unwrap();
+    let left = async {
+        while TcpStream::connect(("127.0.0.1", mapped)).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let left = tokio::time::timeout(PATIENCE, left).await;
+    left.expect("the first worker's ports go with it");
     let second = world.worker();
     let found = second.adopt().await.unwrap();
     assert_eq!(found.adopted, [create.workspace]);
-    let known = &world.state(create.workspace).await.services[&"web".parse().unwrap()];
-    let mapped = known.mapped_port.unwrap();
     let reached = async {
         while TcpStream::connect(("127.0.0.1", mapped)).await.is_err() {
             tokio::task::yield_now().await;

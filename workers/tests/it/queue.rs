@@ -11,6 +11,7 @@ use nexus_nats::testing::TestServer;
 use nexus_nats::{CommandQueue, Log, Published, Role};
 use nexus_workers::fake::{Call, FakeProvider, Reaction};
 use nexus_workers::runtime::{Runtime, RuntimeOptions};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -37,6 +38,13 @@ impl Plane {
 
     /// A worker with a worker's rights, taking commands until `stop`.
     async fn worker(&self, stop: &CancellationToken) -> Runtime<FakeProvider> {
+        self.worker_and_its_end(stop).await.0
+    }
+
+    async fn worker_and_its_end(
+        &self,
+        stop: &CancellationToken,
+    ) -> (Runtime<FakeProvider>, JoinHandle<()>) {
         let bus = self.server.bus_as(Role::Worker).await;
         let world = World {
             log: Log::on(&bus),
@@ -51,11 +59,11 @@ impl Plane {
         let runtime = world.worker_with(world.node, options);
         let queues = runtime.queues(&CommandQueue::on(&bus)).await.unwrap();
         let (consuming, stop) = (runtime.clone(), stop.clone());
-        tokio::spawn(async move {
+        let end = tokio::spawn(async move {
             let _kept = world;
             consuming.consume(queues, stop).await;
         });
-        runtime
+        (runtime, end)
     }
 
     async fn wait_until_answered(&self, workspace: nexus_events::id::WorkspaceId) {
@@ -125,6 +133,40 @@ async fn what_a_worker_hands_back_the_next_one_finishes() {
         })
         .await;
     plane.wait_until_answered(create.workspace).await;
+    assert_eq!(plane.world.engine.made(), 1);
+}
+
+#[tokio::test]
+async fn a_worker_ends_in_time_although_the_log_is_away() {
+    let plane = Plane::start().await;
+    let stop = CancellationToken::new();
+    plane
+        .world
+        .engine
+        .script(Call::Start, Reaction::WaitForPoke);
+    let create = plane.world.create(&[]).await;
+    plane.queue.publish(&create).await.unwrap();
+    let (_worker, end) = plane.worker_and_its_end(&stop).await;
+    plane
+        .world
+        .engine
+        .called(Call::Start, create.workspace)
+        .await;
+    plane.server.kill();
+    plane.world.engine.poke();
+    stop.cancel();
+    tokio::time::timeout(PATIENCE, end)
+        .await
+        .expect("it ends")
+        .unwrap();
+    plane.server.restart().await;
+    let _second = plane.worker(&CancellationToken::new()).await;
+    plane
+        .world
+        .wait_for(create.workspace, |event| {
+            matches!(event, WorkspaceEvent::Ready { .. })
+        })
+        .await;
     assert_eq!(plane.world.engine.made(), 1);
 }
 
