@@ -20,6 +20,7 @@ mod extract;
 pub mod listen;
 mod ndjson;
 mod openapi;
+mod pace;
 mod patience;
 mod reply;
 mod router;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::auth::{HostNames, Token, unknown};
 use super::docs::Page;
 use super::error::Refusal;
+use super::pace::Pace;
 use super::routes::workspace_ref;
 use super::sockets::Sockets;
 use super::standing::Doorman;
@@ -42,6 +43,7 @@ struct Parts {
     hosts: HostNames,
     shutdown: CancellationToken,
     sockets: Sockets,
+    pace: Pace,
     doorman: Doorman,
     document: Bytes,
     page: Page,
@@ -60,6 +62,7 @@ impl Api {
         let parts = Parts {
             doorman: Doorman::start(hub, queries, shutdown.clone()),
             sockets: Sockets::default(),
+            pace: Pace::default(),
             document: document.into(),
             app,
             hosts,
@@ -89,6 +92,10 @@ impl Api {
 
     pub(super) fn shutdown(&self) -> &CancellationToken {
         &self.parts.shutdown
+    }
+
+    pub(super) fn pace(&self) -> &Pace {
+        &self.parts.pace
     }
 
     pub(super) fn sockets(&self) -> &Sockets {
@@ -158,7 +165,10 @@ impl Api {
     pub(super) async fn visible(&self, min_seq: Option<u64>) -> Result<(), Refusal> {
         match min_seq {
             Some(sequence) => Ok(self.queries().wait_for(sequence, MIN_SEQ_WAIT).await?),
-            None => Ok(()),
+            None => {
+                self.queries().catch_up_with_own_writes().await;
+                Ok(())
+            }
         }
     }
 

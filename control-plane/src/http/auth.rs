@@ -18,6 +18,8 @@ mod token;
 pub use host::HostNames;
 pub(super) use token::Token;
 
+use std::time::Instant;
+
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
@@ -51,6 +53,9 @@ pub(crate) async fn identify(State(api): State<Api>, mut request: Request, next:
     }
     match who_asks(&api, &request, page) {
         Ok(identity) => {
+            if let Err(refusal) = api.pace().count(&identity, Instant::now()) {
+                return refusal.into_response();
+            }
             request.extensions_mut().insert(identity);
             next.run(request).await
         }

@@ -23,14 +23,15 @@ pub(crate) struct Sockets {
 pub(crate) struct Room {
     sockets: Sockets,
     user: Option<UserId>,
+    figure: &'static str,
 }
 
 impl Sockets {
-    /// Room for one more tail of `identity`.
+    /// Room for one more tail of `identity`, counted under the name `figure`.
     ///
     /// # Errors
     /// `RATE_LIMIT` when they have as many as one may.
-    pub(crate) fn room(&self, identity: &Identity) -> Result<Room, Refusal> {
+    pub(crate) fn room(&self, identity: &Identity, figure: &'static str) -> Result<Room, Refusal> {
         let user = identity.user();
         if let Some(user) = user {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,17 +44,18 @@ impl Sockets {
             }
             *count += 1;
         }
-        metrics::gauge!("nexus_tails").increment(1);
+        metrics::gauge!(figure).increment(1);
         Ok(Room {
             sockets: self.clone(),
             user,
+            figure,
         })
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        metrics::gauge!("nexus_tails").decrement(1);
+        metrics::gauge!(self.figure).decrement(1);
         let Some(user) = self.user else { return };
         let mut open = self
             .sockets
@@ -85,12 +87,12 @@ mod tests {
         };
         let sockets = Sockets::default();
         let mut rooms: Vec<Room> = (0..MOST)
-            .map(|_| sockets.room(&user("a")).unwrap())
+            .map(|_| sockets.room(&user("a"), "test").unwrap())
             .collect();
-        assert!(sockets.room(&user("a")).is_err());
-        assert!(sockets.room(&user("b")).is_ok());
-        assert!(sockets.room(&Identity::Operator).is_ok());
+        assert!(sockets.room(&user("a"), "test").is_err());
+        assert!(sockets.room(&user("b"), "test").is_ok());
+        assert!(sockets.room(&Identity::Operator, "test").is_ok());
         rooms.pop();
-        assert!(sockets.room(&user("a")).is_ok());
+        assert!(sockets.room(&user("a"), "test").is_ok());
     }
 }

@@ -10,6 +10,7 @@ use nexus_events::user::UserEvent;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::hub::{Hub, TailEvent, TailItem};
 use crate::identity::Identity;
@@ -127,8 +128,17 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// Waits until it is lost, which may be for ever. Dropping the future loses nothing.
-    pub(crate) async fn lost(&mut self) {
+    /// Cancels `gone` once it is lost, until dropped. The operator's never is.
+    pub(crate) fn watch(mut self, gone: CancellationToken) -> Option<AbortOnDropHandle<()>> {
+        self.token?;
+        Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            self.lost().await;
+            gone.cancel();
+        })))
+    }
+
+    /// Waits until it is lost, which may be for ever.
+    async fn lost(&mut self) {
         let ran_out = async {
             match self.ends {
                 Some(end) => tokio::time::sleep_until(end).await,
@@ -142,8 +152,7 @@ impl Standing {
                     Ok(Revoked::User(user)) if self.user == Some(user) => return,
                     Ok(_) => {}
                     // Too many to be sure: whoever has a token comes back and proves it.
-                    Err(broadcast::error::RecvError::Lagged(_)) if self.token.is_some() => return,
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Lagged(_)) => return,
                     Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
                 }
             }

@@ -4,9 +4,11 @@
 //! stops, or whoever listens may listen no more.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::standing::Standing;
 use crate::hub::{Subscription, TailEvent, TailItem};
@@ -73,21 +75,27 @@ impl fmt::Display for End {
 #[derive(Debug)]
 pub(crate) struct Tail {
     subscription: Subscription,
-    standing: Standing,
+    /// The listener has to go. Made once, since it is looked at with every event.
+    gone: Pin<Box<WaitForCancellationFutureOwned>>,
     shutdown: CancellationToken,
+    _watch: Option<AbortOnDropHandle<()>>,
 }
 
 impl Tail {
-    /// What `subscription` gives, for as long as the listener is in good standing.
-    pub(crate) const fn new(
+    /// What `subscription` gives, for as long as the listener is in good standing. Needs a runtime.
+    pub(crate) fn new(
         subscription: Subscription,
         standing: Standing,
         shutdown: CancellationToken,
     ) -> Self {
+        let gone = shutdown.child_token();
+        let watch = standing.watch(gone.clone());
+        let gone = Box::pin(gone.cancelled_owned());
         Self {
             subscription,
-            standing,
+            gone,
             shutdown,
+            _watch: watch,
         }
     }
 
@@ -96,22 +104,32 @@ impl Tail {
     /// # Errors
     /// The end; asking again is pointless.
     pub(crate) async fn next(&mut self) -> Result<Told, End> {
-        let last = self.subscription.position();
-        tokio::select! {
+        let item = tokio::select! {
             biased;
-            () = self.shutdown.cancelled() => return Err(End::ShutDown(last)),
-            () = self.standing.lost() => return Err(End::Unwelcome(last)),
-            item = self.subscription.next() => match item {
-                Ok(TailItem::Event(event)) => return Ok(Told::Event(event)),
-                Ok(TailItem::CaughtUp { sequence }) => return Ok(Told::CaughtUp { sequence }),
-                Ok(TailItem::Cut { last }) => return Err(End::Slow(last)),
-                Ok(TailItem::Ended) => {}
-                Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "a tail ends early");
-                    return Err(End::Failed(self.subscription.position()));
-                }
-            },
+            () = self.gone.as_mut() => return Err(self.sent_away()),
+            item = self.subscription.next() => item,
+        };
+        match item {
+            Ok(TailItem::Event(event)) => Ok(Told::Event(event)),
+            Ok(TailItem::CaughtUp { sequence }) => Ok(Told::CaughtUp { sequence }),
+            Ok(TailItem::Cut { last }) => Err(End::Slow(last)),
+            Ok(TailItem::Ended) => Err(End::ShutDown(self.subscription.position())),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a tail ends early"
+                );
+                Err(End::Failed(self.subscription.position()))
+            }
         }
-        Err(End::ShutDown(self.subscription.position()))
+    }
+
+    fn sent_away(&self) -> End {
+        let last = self.subscription.position();
+        if self.shutdown.is_cancelled() {
+            End::ShutDown(last)
+        } else {
+            End::Unwelcome(last)
+        }
     }
 }

@@ -7,4 +7,6 @@ mod plain;
 mod routes;
 mod server;
 mod shapes;
+mod streams;
 mod tails;
+mod worker;

@@ -15,7 +15,7 @@ use nexus_control_plane::http::{HostNames, Peer, router};
 use nexus_control_plane::settings::Settings;
 use nexus_events::aggregate::EventData;
 use nexus_events::envelope::{Actor, Context, Envelope};
-use nexus_events::id::{CorrelationId, EventId, NodeId};
+use nexus_events::id::{CorrelationId, EventId};
 use nexus_events::node::{NodeEvent, NodeProfile};
 use nexus_events::spec::{Capabilities, Provider};
 use nexus_nats::{Append, Expected, Log, NewEvent};
@@ -24,6 +24,8 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use uuid::Uuid;
+
+use crate::worker;
 
 /// When everything happens: the clock stands still until a test sets it.
 pub(crate) fn noon() -> Timestamp {
@@ -41,9 +43,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// One whose log is in memory.
     pub(crate) async fn start() -> Self {
+        Self::on(Backbone::memory()).await
+    }
+
+    /// One on this log.
+    pub(crate) async fn on(backbone: Backbone) -> Self {
         let home = tempfile::tempdir().expect("a folder");
-        let backbone = Backbone::memory();
         let (log, clock) = (backbone.log.clone(), Clock::standing_at(noon()));
         let settings = Settings::in_home(home.path());
         let plane = Plane::start(Options {
@@ -63,9 +70,7 @@ impl Server {
             stop,
             _home: home,
         };
-        server
-            .append(0, NodeId::derived("the node"), joined("here"))
-            .await;
+        server.append(0, worker::node(), joined("here")).await;
         server
     }
 
@@ -91,7 +96,7 @@ impl Server {
         let context = Context {
             id: EventId::from_uuid(Uuid::now_v7()),
             at: noon(),
-            actor: Actor::Node(NodeId::derived("the node")),
+            actor: Actor::Node(worker::node()),
             correlation: CorrelationId::from_uuid(Uuid::now_v7()),
             causation: None,
             traceparent: None,

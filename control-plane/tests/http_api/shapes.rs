@@ -1,11 +1,10 @@
 //! The shapes of the first `/api/v1`: key by key as its users know them, and no key more.
 
 use axum::http::StatusCode;
-use nexus_events::id::{NodeId, WorkspaceId};
-use nexus_events::workspace::{Machine, ServiceStatus, WorkspaceEvent};
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server, noon, registration};
+use crate::server::{Answer, Server, registration};
+use crate::worker;
 
 /// The keys of an object, sorted.
 fn keys(value: &Value) -> Vec<&str> {
@@ -126,7 +125,7 @@ async fn c3_status() {
         .post("/api/v1/workspaces/create", creation())
         .await;
     let id = created.field("workspace_id");
-    bring_up(&server, &id, created.sequence()).await;
+    worker::bring_up(&server, &id, created.sequence()).await;
 
     let status = server
         .operator()
@@ -168,7 +167,7 @@ async fn c4_stop_and_health() {
         .post("/api/v1/workspaces/create", creation())
         .await;
     let id = created.field("workspace_id");
-    bring_up(&server, &id, created.sequence()).await;
+    worker::bring_up(&server, &id, created.sequence()).await;
 
     let stop = format!("/api/v1/workspaces/{id}/stop");
     let stopped = server
@@ -183,74 +182,9 @@ async fn c4_stop_and_health() {
         format!("/api/v1/operations/{operation}")
     );
 
+    server.last_sequence().await;
     let health = server.operator().get("/health").await;
     assert_eq!(health.status, StatusCode::OK, "{}", health.body);
     assert_eq!(health.body["status"], "ok");
     assert_eq!(health.body["lag"], 0);
-}
-
-/// What a worker reports of a workspace that comes up.
-async fn bring_up(server: &Server, id: &str, requested: u64) {
-    server.visible(requested).await;
-    let workspace: WorkspaceId = id.parse().expect("an id");
-    let page = server
-        .operator()
-        .get(&format!("/api/v1/workspaces/{id}/operations"))
-        .await;
-    let operation = page.body["items"][0]["id"]
-        .as_str()
-        .expect("an id")
-        .parse()
-        .expect("an id");
-    let (epoch, node) = (1, NodeId::derived("the node"));
-    let service = |name: &str, port, mapped| WorkspaceEvent::ServiceChanged {
-        epoch,
-        service: name.parse().expect("a name"),
-        status: ServiceStatus::Running,
-        port: Some(port),
-        mapped_port: Some(mapped),
-        cause: None,
-    };
-    let events = [
-        WorkspaceEvent::Placed {
-            operation,
-            epoch,
-            node,
-        },
-        WorkspaceEvent::MachineReady {
-            operation,
-            epoch,
-            machine: machine(),
-        },
-        WorkspaceEvent::RepositoryCloned {
-            operation,
-            epoch,
-            commit: "abc123def456".into(),
-            branch: "main".into(),
-        },
-        service("web", 3000, 23_000),
-        service("api", 4000, 23_001),
-        WorkspaceEvent::Ready {
-            operation,
-            epoch,
-            at: noon(),
-            partial: false,
-            duration_ms: 5,
-        },
-    ];
-    let mut last = requested;
-    for event in events {
-        last = server.append(last, workspace, event).await;
-    }
-}
-
-fn machine() -> Machine {
-    Machine {
-        handle: "1".into(),
-        image: "base".into(),
-        host_key: None,
-        user: "dev".into(),
-        home: "/home/dev".into(),
-        directory: "/home/dev/workspace".into(),
-    }
 }

@@ -89,7 +89,7 @@ pub(crate) async fn read(
             )
         })?);
     }
-    let room = api.sockets().room(&identity)?;
+    let room = api.sockets().room(&identity, "nexus_sse_connections")?;
     Ok(sse::response(api.tail(&identity, &query)?, room))
 }
 
@@ -125,7 +125,7 @@ pub(crate) async fn follow(
     api.visible(wanted.min_seq).await?;
     let query = wanted.query();
     let after = query.after.unwrap_or(0);
-    let room = api.sockets().room(&identity)?;
+    let room = api.sockets().room(&identity, "nexus_ws_connections")?;
     let tail = api.tail(&identity, &query)?;
     let upgrade = upgrade
         .max_message_size(ws::MOST_INCOMING)
