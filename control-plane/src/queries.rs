@@ -33,6 +33,7 @@ pub(crate) use users::user_ids;
 pub use workspaces::WorkspaceQuery;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use nexus_events::problem::{FieldError, Problem, ProblemCode};
 use tokio::sync::watch;
@@ -57,6 +58,8 @@ pub struct Queries {
     pub(crate) backbone: Backbone,
     /// The newest event projected.
     pub(crate) sequence: watch::Receiver<u64>,
+    /// The newest event this server appended.
+    pub(crate) written: Arc<AtomicU64>,
 }
 
 impl Queries {

@@ -115,6 +115,7 @@ impl Plane {
             settings: Arc::clone(&settings),
             backbone: backbone.clone(),
             sequence: model.projected,
+            written: Arc::default(),
         };
         let commands = Commands::new(queries.clone(), sealer, model.ports);
         let performer = Performer {

@@ -37,20 +37,6 @@ impl From<ProjectionError> for CommandError {
     }
 }
 
-/// Decides, and notes how long that took.
-async fn execute<A: Aggregate>(
-    log: &Log,
-    id: &A::Id,
-    known: Snapshot<A>,
-    command: &A::Command,
-    context: Context,
-) -> Result<Outcome<A>, ExecuteError<A::Rejection>> {
-    let began = std::time::Instant::now();
-    let outcome = decide_surely(log, id, known, command, context).await;
-    crate::metrics::note_command(A::KIND.as_str(), began.elapsed());
-    outcome
-}
-
 /// Decides on `known`, and once more on what the log has since when that gives no event.
 async fn decide_surely<A: Aggregate>(
     log: &Log,
@@ -82,6 +68,23 @@ async fn decide_surely<A: Aggregate>(
 }
 
 impl Commands {
+    /// Decides, and notes how long that took and where it was recorded.
+    async fn execute<A: Aggregate>(
+        &self,
+        id: &A::Id,
+        known: Snapshot<A>,
+        command: &A::Command,
+        context: Context,
+    ) -> Result<Outcome<A>, ExecuteError<A::Rejection>> {
+        let began = std::time::Instant::now();
+        let outcome = decide_surely(self.log(), id, known, command, context).await;
+        crate::metrics::note_command(A::KIND.as_str(), began.elapsed());
+        if let Ok(outcome) = &outcome {
+            self.queries.note_written(outcome.snapshot.sequence);
+        }
+        outcome
+    }
+
     fn log(&self) -> &Log {
         &self.queries.backbone.log
     }
@@ -104,7 +107,7 @@ impl Commands {
         command: &Command,
         context: Context,
     ) -> Result<Outcome<Workspace>, CommandError> {
-        Ok(execute(self.log(), &id, known.into(), command, context).await?)
+        Ok(self.execute(&id, known.into(), command, context).await?)
     }
 
     pub(crate) async fn on_user(
@@ -117,7 +120,7 @@ impl Commands {
             .queries
             .database
             .read(|connection| projections::user(connection, id))?;
-        Ok(execute(self.log(), &id, snapshot(known), command, context).await?)
+        Ok(self.execute(&id, snapshot(known), command, context).await?)
     }
 
     pub(crate) async fn on_node(
@@ -130,7 +133,7 @@ impl Commands {
             .queries
             .database
             .read(|connection| projections::node(connection, id))?;
-        Ok(execute(self.log(), &id, snapshot(known), command, context).await?)
+        Ok(self.execute(&id, snapshot(known), command, context).await?)
     }
 
     /// The outer error is a failure, the inner one the claim's own refusal.
@@ -144,7 +147,7 @@ impl Commands {
             .queries
             .database
             .read(|connection| projections::claim(connection, id))?;
-        match execute(self.log(), id, snapshot(known), command, context).await {
+        match self.execute(id, snapshot(known), command, context).await {
             Err(ExecuteError::Rejected(rejection)) => Ok(Err(rejection)),
             outcome => Ok(Ok(outcome?)),
         }

@@ -1,10 +1,14 @@
 //! Waiting for the read model: for an event, or for a state.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
 use super::{Queries, QueryError};
+
+/// How long a read waits for what this server appended itself.
+const OWN_WRITES: Duration = Duration::from_secs(1);
 
 impl Queries {
     /// The newest event projected.
@@ -15,6 +19,21 @@ impl Queries {
     /// The newest event projected, and when that changes.
     pub fn projected(&self) -> tokio::sync::watch::Receiver<u64> {
         self.sequence.clone()
+    }
+
+    /// Waits until what this server appended itself is projected, so that whoever was told of a
+    /// write here reads it here. Mostly it is already; it is not waited for longer than a second.
+    pub async fn catch_up_with_own_writes(&self) {
+        let written = self.written.load(Ordering::Acquire);
+        if self.sequence() < written {
+            // Late is no reason to refuse: the answer says how fresh it is.
+            let _ = self.wait_for(written, OWN_WRITES).await;
+        }
+    }
+
+    /// Notes an event this server appended.
+    pub(crate) fn note_written(&self, sequence: u64) {
+        self.written.fetch_max(sequence, Ordering::AcqRel);
     }
 
     /// Waits until `sequence` is projected: who waits for their write's sequence reads their write.

@@ -286,6 +286,27 @@ async fn a_reader_waits_for_its_own_write_and_is_told_when_it_does_not_come() {
 }
 
 #[tokio::test]
+async fn whoever_was_told_of_a_write_here_reads_it_here() {
+    let world = World::in_memory().await;
+    let ada = world.person("ada", 1).await;
+    world.node(Provider::Fake).await;
+    let (commands, queries) = (world.app.commands(), world.app.queries());
+    for number in 0..20 {
+        let request = crate::world::new_workspace(&format!("w{number}"));
+        let created = commands
+            .create_workspace(&ada, request, None, &world.context())
+            .await
+            .unwrap();
+        queries.catch_up_with_own_writes().await;
+        let view = queries
+            .workspace(&ada, &WorkspaceRef::Id(created.workspace))
+            .unwrap();
+        assert!(view.sequence >= created.sequence);
+        assert!(queries.operation(&ada, created.operation).is_ok());
+    }
+}
+
+#[tokio::test]
 async fn an_operation_tells_its_steps_in_order() {
     use nexus_events::view::OperationState;
     use nexus_events::workspace::{Report, Step};
