@@ -1,6 +1,7 @@
 //! What every process of the workspace is started with: user, directory, environment.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -114,16 +115,18 @@ impl Context {
         })
     }
 
-    /// The whole environment: init's own (the image's), the user's, the project's, the plan's, the
-    /// process's, in this order.
+    /// The whole environment: the system's, init's own (the image's), the user's, the project's, the
+    /// plan's, the process's, in this order.
     pub(crate) fn environment(
         &self,
         account: &Account,
         extra: &BTreeMap<String, String>,
     ) -> BTreeMap<String, String> {
-        let mut env: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let system = fs::read_to_string("/etc/environment").unwrap_or_default();
+        let mut env = parse_environment(&system);
+        env.extend(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }));
         env.entry("LANG".to_owned())
             .or_insert_with(|| "C.UTF-8".to_owned());
         let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
@@ -148,6 +151,17 @@ impl Context {
     }
 }
 
+/// The system-wide environment, which a login reads and so does everything here: `NAME=value` lines,
+/// the value perhaps in quotes.
+fn parse_environment(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter_map(|line| line.trim().split_once('='));
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    lines
+        .filter(|(name, _)| !name.is_empty() && is_name(name))
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+        .collect()
+}
+
 /// Puts the project's own tools before the image's.
 fn project_path(directory: &Path, home: &Path, inherited: &str) -> String {
     let own = [
@@ -169,5 +183,22 @@ pub(crate) fn argv_of(command: &CommandLine) -> Vec<String> {
     match command {
         CommandLine::Shell(text) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.clone()],
         CommandLine::Argv(argv) => argv.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_environment_is_read_by_lines() {
+        let read = parse_environment("A=1\n# B=2\nC=\"x y\"\n\nD\n E=a=b\nF G=1\n=x\n");
+        let expected = [("A", "1"), ("C", "x y"), ("E", "a=b")];
+        assert_eq!(
+            read,
+            expected
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into()
+        );
     }
 }

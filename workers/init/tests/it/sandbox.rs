@@ -9,11 +9,13 @@ use nexus_init_protocol::sandbox::{
     IdMode, SandboxBind, SandboxConfig, SandboxLimits, SandboxNetwork, SandboxProbe, SandboxReady,
 };
 use nexus_init_protocol::{
-    Client, DialTarget, ExecSpec, Readiness, ReportEvent, SetupPlan, TerminalSpec, WorkUser,
+    Client, DialTarget, ExecSpec, Readiness, Report, ReportEvent, Repository, SetupPlan, StepName,
+    TerminalSpec, WorkUser,
 };
 use tokio::io::AsyncReadExt;
 
 use crate::harness::{PATIENCE, binary, in_time, outline, read_until_finished, web_service};
+use crate::setup::repository;
 
 /// One sandbox, gone with the test.
 struct Sandbox {
@@ -232,6 +234,101 @@ async fn the_work_user_works_and_may_use_sudo() {
         matches!(&report.event, ReportEvent::StepSucceeded { detail, .. } if detail.host_key.is_some())
     });
     assert!(host_key);
+}
+
+/// A project in two languages that names no service: what it needs is told from its files.
+fn project(directory: &Path) -> Repository {
+    let lock = r#"{"name":"x","version":"1.0.0","lockfileVersion":3,"requires":true,"packages":{
+        "":{"name":"x","version":"1.0.0","dependencies":{"dep":"file:dep"}},
+        "dep":{"version":"1.0.0"},"node_modules/dep":{"resolved":"dep","link":true}}}"#;
+    let package = r#"{"name":"x","version":"1.0.0","dependencies":{"dep":"file:dep"},
+        "scripts":{"start":"node server.js"}}"#;
+    let server = "require('http').createServer((_, answer) => answer.end(require('dep'))).listen(process.env.PORT, '127.0.0.1')";
+    repository(
+        directory,
+        &[
+            ("package.json", package),
+            ("package-lock.json", lock),
+            (
+                "dep/package.json",
+                r#"{"name":"dep","version":"1.0.0","main":"index.js"}"#,
+            ),
+            ("dep/index.js", "module.exports = 'installed and served'"),
+            ("server.js", server),
+            ("requirements.txt", "# nothing\n"),
+        ],
+    )
+}
+
+fn note_of(reports: &[Report], wanted: &StepName) -> Option<String> {
+    reports.iter().find_map(|report| match &report.event {
+        ReportEvent::StepSucceeded { step, detail, .. } if step == wanted => detail.note.clone(),
+        _ => None,
+    })
+}
+
+#[tokio::test]
+async fn a_project_without_a_config_is_installed_and_served() {
+    let outside = tempfile::tempdir().unwrap();
+    let mut wanted = project(&outside.path().join("project"));
+    let source = outside.path().join("project");
+    let sandbox = Sandbox::start(|config| {
+        config.binds = vec![SandboxBind {
+            source,
+            target: PathBuf::from("/mnt/source"),
+            read_only: true,
+        }];
+    });
+    let Some(sandbox) = sandbox.await else {
+        return;
+    };
+    let has = |place: &str| sandbox.config.base.join(place).exists();
+    if !has("usr/bin/npm") && !has("usr/local/bin/npm") {
+        println!("SKIPPED installing: the base tree has no npm");
+        return;
+    }
+    wanted.url = "file:///mnt/source".to_owned();
+    let mut plan = SetupPlan {
+        repository: Some(wanted),
+        ..SetupPlan::new("op-1", 1)
+    };
+    sandbox.client.apply(&plan).await.unwrap();
+    let mut stream = sandbox.client.reports(0).await.unwrap();
+    let (readiness, reports) = read_until_finished(&mut stream).await;
+    assert_eq!(readiness, Readiness::Ready, "{reports:?}");
+    let note = note_of(&reports, &StepName::Install).unwrap();
+    assert_eq!(note, "npm ci, pip install -r requirements.txt");
+    let mut stream = sandbox.client.dial(&DialTarget::Port(3000)).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET / HTTP/1.0\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    in_time(stream.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.ends_with("installed and served"), "{answer}");
+    let told = sandbox
+        .run_as(
+            "dev",
+            "command -v python; stat -c %U .git node_modules .venv",
+        )
+        .await;
+    assert_eq!(told, "/workspace/.venv/bin/python\ndev\ndev\ndev\n");
+
+    plan.operation = "op-2".to_owned();
+    plan.epoch = 2;
+    let last = reports.last().unwrap().number;
+    sandbox.client.apply(&plan).await.unwrap();
+    let mut stream = sandbox.client.reports(last).await.unwrap();
+    let (readiness, reports) = read_until_finished(&mut stream).await;
+    assert_eq!(readiness, Readiness::Ready, "{reports:?}");
+    assert!(
+        note_of(&reports, &StepName::Install)
+            .unwrap()
+            .contains("nothing changed")
+    );
+    assert_eq!(
+        note_of(&reports, &StepName::Clone).unwrap(),
+        "already cloned"
+    );
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use nexus_init_protocol::{
 use crate::harness::{Init, free_port, outline};
 
 /// A git repository with these files.
-fn repository(directory: &Path, files: &[(&str, &str)]) -> Repository {
+pub(crate) fn repository(directory: &Path, files: &[(&str, &str)]) -> Repository {
     std::fs::create_dir_all(directory).unwrap();
     git(directory, &["init", "-q", "-b", "main"]);
     for (name, text) in files {
