@@ -140,6 +140,19 @@ async fn inside_the_other_user() {
     };
     eprintln!("{}", provider.profile().await.unwrap().engine);
     provider_keeps_its_contract(&provider).await;
+    let spec = small_spec("scratch");
+    bring_up(&provider, &spec).await;
+    let client = reach(&provider, spec.workspace).await;
+    let write =
+        "for place in /tmp /var/tmp /home/dev /dev/shm; do echo x > $place/x || exit 1; done";
+    let written = client
+        .exec_to_end(&ExecSpec::new(["sh", "-c", write]), 4096)
+        .await;
+    assert!(
+        written.unwrap().outcome.is_success(),
+        "a user has somewhere to write"
+    );
+    provider.delete(spec.workspace).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

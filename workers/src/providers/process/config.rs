@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nexus_init_protocol::sandbox::{
@@ -31,6 +32,9 @@ pub(super) fn write(
     let mut env = base.environment()?;
     env.extend(spec.environment.clone());
     let mut binds = binds(directory, meta, resolver)?;
+    if ids != IdMode::Root {
+        binds.extend(scratch(directory)?);
+    }
     if ids == IdMode::Single {
         fs::write(directory.passwd(), base.passwd_with_one_id(&meta.user)?)?;
         binds.push(bind(directory.passwd(), PASSWD, true));
@@ -47,6 +51,19 @@ pub(super) fn write(
     };
     write_by_rename(&directory.config(), &serde_json::to_vec_pretty(&config)?)?;
     Ok(config)
+}
+
+/// In a user namespace the tree's own may belong to an id that does not exist there, and then
+/// nobody can write to them.
+fn scratch(directory: &Directory) -> io::Result<Vec<SandboxBind>> {
+    let places = [("tmp", "/tmp"), ("var-tmp", "/var/tmp")];
+    let make = |(name, target): (&str, &str)| {
+        let source = directory.path().join(name);
+        fs::create_dir_all(&source)?;
+        fs::set_permissions(&source, fs::Permissions::from_mode(0o1777))?;
+        Ok(bind(source, target, false))
+    };
+    places.into_iter().map(make).collect()
 }
 
 fn limits(spec: &MachineSpec) -> SandboxLimits {
