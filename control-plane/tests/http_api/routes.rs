@@ -94,7 +94,7 @@ async fn no_route_but_livez_answers_a_stranger() {
     for route in documented() {
         let (method, path) = route.split_once(' ').expect("a method and a path");
         let method: Method = method.parse().expect("a method");
-        let path = path.replace('{', "").replace('}', "");
+        let path = path.replace(['{', '}'], "");
         for token in [None, Some("nxs_not-a-token"), Some("")] {
             let authorization = token.map(|token| format!("Bearer {token}"));
             let headers: Vec<(&str, &str)> = authorization

@@ -49,7 +49,7 @@ mod tests {
             ("colour=red", "colour"),
             ("limit=1&limit=2", "limit"),
         ] {
-            let refusal = parse::<Listing>(query).err().expect("it is refused");
+            let refusal = parse::<Listing>(query).expect_err("it is refused");
             assert_eq!(refusal.problem().errors[0].field, field, "{query}");
             assert!(refusal.problem().detail.contains(field), "{query}");
         }
