@@ -1,6 +1,7 @@
 //! A whole Nexus in a folder of its own: `nexusd` with its embedded log and its workers.
 
 use std::fs::File;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub struct Plane {
     home: TempDir,
     worker: String,
     environment: Vec<(String, String)>,
+    ports: PortRange,
     daemon: Option<Child>,
     /// Its API, as the operator.
     pub client: Client,
@@ -27,6 +29,33 @@ pub struct Plane {
 
 /// The login of the one person every plane starts with.
 pub const ALICE: &str = "alice";
+
+/// Ports for SSH that no other plane on this machine uses, for as long as this is held.
+///
+/// A port is claimed before anything listens on it, so two planes with the same pool could claim
+/// the same one. The listener is the lock: whoever binds slot `n` owns range `n`.
+#[derive(Debug)]
+struct PortRange {
+    _slot: TcpListener,
+    range: String,
+}
+
+impl PortRange {
+    const SLOTS: u16 = 24_100;
+    const RANGES: u16 = 25_000;
+    const SIZE: u16 = 50;
+
+    fn take() -> anyhow::Result<Self> {
+        for number in 0..100 {
+            if let Ok(slot) = TcpListener::bind(("127.0.0.1", Self::SLOTS + number)) {
+                let first = Self::RANGES + number * Self::SIZE;
+                let range = format!("{first}-{}", first + Self::SIZE - 1);
+                return Ok(Self { _slot: slot, range });
+            }
+        }
+        anyhow::bail!("a hundred planes run at once")
+    }
+}
 
 impl Plane {
     /// Starts `nexusd` with workers for `worker` (`process`, `docker` or both, comma between).
@@ -54,6 +83,7 @@ impl Plane {
             home,
             worker,
             environment,
+            ports: PortRange::take()?,
             daemon: None,
             client,
             key,
@@ -86,6 +116,7 @@ impl Plane {
                 &self.worker,
             ])
             .env("NEXUS_HOME", self.home.path())
+            .env("NEXUS_SSH_PORTS", &self.ports.range)
             .env("NEXUS_BIN_DIR", binaries::folder()?)
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
             .stdin(std::process::Stdio::null())

@@ -16,7 +16,7 @@ use rustix::process::{
 };
 
 /// The pause after a child ended; it doubles with each end that follows soon.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// Having run for so long, the next end counts as the first one.
 const STABLE: Duration = Duration::from_secs(20);
 /// How long a child may take to finish what it has.

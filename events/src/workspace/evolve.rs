@@ -127,7 +127,7 @@ pub(super) fn evolve(mut state: Workspace, event: &Event) -> Workspace {
         }
         Event::MachineExited { exit, .. } => {
             state.end_without_machine(Phase::Failed);
-            let hint = "start the workspace again: nexus workspace start NAME";
+            let hint = format!("start it again: nexus workspace start {}", state.name());
             state.failure = Some(Failure::new(FailureCode::MachineExited, &exit.cause, hint));
         }
         Event::ActivityObserved { source, at } => {
@@ -183,6 +183,13 @@ impl Workspace {
         self.activity
             .sources
             .insert(ActivitySource::Person, operation.at);
+    }
+
+    /// What its owner calls it, for hints.
+    pub(super) fn name(&self) -> &str {
+        self.definition
+            .as_ref()
+            .map_or("NAME", |definition| definition.name.as_str())
     }
 
     fn has_failed_service(&self) -> bool {

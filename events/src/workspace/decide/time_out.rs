@@ -23,6 +23,7 @@ pub(super) fn decide(state: &Workspace, operation: OperationId, now: Timestamp) 
         .deadline
         .duration_since(current.requested_at)
         .as_secs();
+    let name = state.name();
     let mut failure = match current.placed {
         false => Failure::new(
             FailureCode::Timeout,
@@ -33,11 +34,11 @@ pub(super) fn decide(state: &Workspace, operation: OperationId, now: Timestamp) 
             FailureCode::Timeout,
             format!("not done within {seconds} s"),
             match current.kind {
-                OperationKind::Create | OperationKind::Start => {
-                    "read what the step printed, then start again: nexus workspace logs NAME"
-                }
-                OperationKind::Stop => "try again: nexus workspace stop NAME",
-                OperationKind::Delete => "try again: nexus workspace delete NAME",
+                OperationKind::Create | OperationKind::Start => format!(
+                    "read what the step printed, then start again: nexus workspace logs {name}"
+                ),
+                OperationKind::Stop => format!("try again: nexus workspace stop {name}"),
+                OperationKind::Delete => format!("try again: nexus workspace delete {name}"),
             },
         ),
     };
