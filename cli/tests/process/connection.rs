@@ -32,7 +32,7 @@ fn an_address_gets_the_token_of_the_file_or_the_variable_and_no_flag() {
     command
         .env("NEXUS_SERVER", &address)
         .env("NEXUS_TOKEN", "from-variable");
-    assert!(command.status().unwrap().success());
+    assert!(command.output().unwrap().status.success());
     let sent: Vec<_> = fixture
         .asked()
         .iter()
@@ -47,7 +47,7 @@ fn the_socket_gets_no_token() {
     let fixture = Fixture::new(|_| Reply::json(&sample::page(&[])));
     let mut command = fixture.command(&["workspace", "list"]);
     command.env("NEXUS_TOKEN", "secret");
-    assert!(command.status().unwrap().success());
+    assert!(command.output().unwrap().status.success());
     assert_eq!(fixture.asked()[0].header("authorization"), None);
 }
 

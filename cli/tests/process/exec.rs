@@ -60,7 +60,7 @@ fn standard_input_is_passed_on_only_when_asked() {
         std::fs::write(input.path(), "hi\n").unwrap();
         let mut command = fixture.command(arguments);
         command.stdin(input.reopen().unwrap());
-        assert!(command.status().unwrap().success());
+        assert!(command.output().unwrap().status.success());
         fixture.asked().last().unwrap().body["stdin"].clone()
     };
     assert_eq!(

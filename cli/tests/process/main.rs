@@ -12,4 +12,5 @@ mod identity;
 mod operations;
 mod sample;
 mod ssh;
+mod up;
 mod workspaces;

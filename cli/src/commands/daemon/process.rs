@@ -57,6 +57,7 @@ pub(in crate::commands) fn find_binary(name: &str) -> Option<PathBuf> {
         .chain(std::env::split_paths(&searched))
         .map(|folder| folder.join(name))
         .find(|path| is_program(path))
+        .and_then(|path| std::path::absolute(path).ok())
 }
 
 fn is_program(path: &Path) -> bool {

@@ -78,7 +78,8 @@ fn command(context: &Context, arguments: &Start) -> Result<Command> {
     Ok(command)
 }
 
-/// Starts it apart from this terminal: no input, its own process group, output into its log.
+/// Starts it apart from this terminal: no input, its own process group, output into its log, and
+/// in a folder that nobody will want to remove or unmount.
 fn spawn(context: &Context, arguments: &Start) -> Result<Child> {
     let failed = |error: std::io::Error| cannot_start(&error, "nexus doctor");
     home::create_private_folder(context.home.path()).map_err(failed)?;
@@ -87,6 +88,7 @@ fn spawn(context: &Context, arguments: &Start) -> Result<Child> {
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(failed)?)
         .stderr(log)
+        .current_dir(context.home.path())
         .process_group(0)
         .spawn()
         .map_err(failed)
