@@ -21,8 +21,8 @@ mod chain;
 pub mod clock;
 pub mod commands;
 
-pub mod directory;
 pub mod daemon;
+pub mod directory;
 pub mod dispatch;
 mod health;
 

@@ -91,7 +91,9 @@ impl Execs {
             client: self.client.clone(),
             frames,
             ended: false,
-            deadline: Instant::now() + Duration::from_secs(request.timeout_seconds.into()) + PATIENCE,
+            deadline: Instant::now()
+                + Duration::from_secs(request.timeout_seconds.into())
+                + PATIENCE,
         })
     }
 
