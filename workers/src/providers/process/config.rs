@@ -10,7 +10,7 @@ use nexus_init_protocol::sandbox::{
 };
 
 use super::base_tree::BaseTree;
-use super::directory::{Directory, write_by_rename};
+use super::directory::Directory;
 use super::meta::Meta;
 use crate::provider::{MachineSpec, SOURCE_DIRECTORY};
 
@@ -49,7 +49,8 @@ pub(super) fn write(
         masked: Vec::new(),
         env,
     };
-    write_by_rename(&directory.config(), &serde_json::to_vec_pretty(&config)?)?;
+    // Written anew at each start: nothing has to reach the disk before that.
+    fs::write(directory.config(), serde_json::to_vec_pretty(&config)?)?;
     Ok(config)
 }
 

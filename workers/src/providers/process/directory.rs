@@ -160,7 +160,7 @@ pub(super) fn workspace_of(name: &str) -> Option<WorkspaceId> {
     name.strip_prefix(DELETING).unwrap_or(name).parse().ok()
 }
 
-/// The whole content appears at once, or the old one stays.
+/// The whole content appears at once, or the old one stays; also when the power goes.
 pub(super) fn write_by_rename(path: &Path, content: &[u8]) -> io::Result<()> {
     let part = part_of(path);
     write_new(&part, content)?;

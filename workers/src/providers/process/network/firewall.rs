@@ -6,7 +6,7 @@
 //! on hosts that have nothing else.
 
 use std::io::{self, Write as _};
-use std::process::{Output, Stdio};
+use std::process::{Child, Output, Stdio};
 
 use super::super::program;
 use super::Range;
@@ -91,8 +91,12 @@ fn own_rules(range: Range, table: &str) -> Vec<String> {
 }
 
 fn ensure_by_iptables(range: Range) -> Result<()> {
-    let is_missing = |jump: &Jump| !exists(jump.0, jump.1, &jump.2);
-    let missing: Vec<Jump> = jumps(range).into_iter().filter(is_missing).collect();
+    // Both at once: each is a program that has to start, and a start of a workspace waits for it.
+    let asked = jumps(range).map(|jump| (begin_check(&jump), jump));
+    let missing: Vec<Jump> = asked
+        .into_iter()
+        .filter_map(|(check, jump)| (!holds(check)).then_some(jump))
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -113,8 +117,8 @@ fn remove_by_iptables(range: Range) -> Result<()> {
     let chain = chain(range);
     let mut text = String::new();
     for (table, parent, jump) in jumps(range) {
-        let has_jump = exists(table, parent, &jump);
-        let has_chain = has_jump || check(table, &["-n", "-L", &chain]);
+        let has_jump = exists(&(table, parent, jump.clone()));
+        let has_chain = has_jump || holds(begin(table, &["-n", "-L", &chain]));
         if has_jump {
             text += &format!("*{table}\n-D {parent} {jump}\n-F {chain}\n-X {chain}\nCOMMIT\n");
         } else if has_chain {
@@ -127,20 +131,31 @@ fn remove_by_iptables(range: Range) -> Result<()> {
     }
 }
 
-fn exists(table: &str, parent: &str, jump: &str) -> bool {
-    let mut arguments = vec!["-C", parent];
-    arguments.extend(jump.split(' '));
-    check(table, &arguments)
+fn exists(jump: &Jump) -> bool {
+    holds(begin_check(jump))
 }
 
-fn check(table: &str, arguments: &[&str]) -> bool {
+/// Asks whether a jump stands where it should.
+fn begin_check((table, parent, jump): &Jump) -> io::Result<Child> {
+    let mut arguments = vec!["-C", parent];
+    arguments.extend(jump.split(' '));
+    begin(table, &arguments)
+}
+
+fn begin(table: &str, arguments: &[&str]) -> io::Result<Child> {
     let mut command = program::command("iptables");
-    command.args(["--wait", "10", "-t", table]).args(arguments);
     command
+        .args(["--wait", "10", "-t", table])
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    command.spawn()
+}
+
+fn holds(asked: io::Result<Child>) -> bool {
+    let ended = asked.and_then(|mut child| child.wait());
+    ended.is_ok_and(|status| status.success())
 }
 
 fn table_name(range: Range) -> String {
