@@ -1,8 +1,8 @@
 //! What init is asked to make at a start: the same machine, with the limits and the network of now.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nexus_init_protocol::sandbox::{
@@ -50,7 +50,13 @@ pub(super) fn write(
         env,
     };
     // Written anew at each start: nothing has to reach the disk before that.
-    fs::write(directory.config(), serde_json::to_vec_pretty(&config)?)?;
+    let mut file = fs::File::options()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(directory.config())?;
+    file.write_all(&serde_json::to_vec_pretty(&config)?)?;
     Ok(config)
 }
 
