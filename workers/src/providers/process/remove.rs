@@ -86,7 +86,7 @@ mod tests {
         fs::create_dir_all(&outside).unwrap();
         fs::write(outside.join("kept"), "").unwrap();
         std::os::unix::fs::symlink(&outside, machine.join("work/link")).unwrap();
-        fs::set_permissions(machine.join("work/work"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(machine.join("work/work"), fs::Permissions::from_mode(0o000)).unwrap();
         remove_machine(&machine).unwrap();
         assert!(!machine.exists() && outside.join("kept").exists());
         remove_machine(&machine).unwrap();
