@@ -93,7 +93,7 @@ async fn one_after_another(plane: &Plane, floor: &Floor) -> anyhow::Result<()> {
         plane.client.changed(id, "stop").await?;
         our_start.of(start(plane, id)).await?;
         if round == 0 && wanted("P21") {
-            memory(plane, floor, id).await?;
+            memory(floor, id).await?;
         }
         plane.client.changed(id, "delete").await?;
     }
@@ -112,7 +112,7 @@ async fn one_after_another(plane: &Plane, floor: &Floor) -> anyhow::Result<()> {
 }
 
 /// P21: what one idle workspace adds, against a container with an sshd.
-async fn memory(plane: &Plane, floor: &Floor, id: WorkspaceId) -> anyhow::Result<()> {
+async fn memory(floor: &Floor, id: WorkspaceId) -> anyhow::Result<()> {
     floor.run_sshd("raw-sshd").await?;
     let raw = floor.memory("raw-sshd").await?;
     floor.remove("raw-sshd").await?;
@@ -128,7 +128,6 @@ async fn memory(plane: &Plane, floor: &Floor, id: WorkspaceId) -> anyhow::Result
         .trim_start_matches('/')
         .to_owned();
     let ours = floor.memory(&name).await?;
-    let _ = plane;
     ratio_row("P21", raw, ours, "MiB", 0.5);
     Ok(())
 }
@@ -277,26 +276,8 @@ impl Floor {
     }
 
     fn ssh(&self, address: &str) -> tokio::process::Command {
-        let mut ssh = tokio::process::Command::new("ssh");
-        ssh.args([
-            "-F",
-            "none",
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-o",
-            "UserKnownHostsFile=/dev/null",
-        ])
-        .args([
-            "-o",
-            "LogLevel=ERROR",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "IdentitiesOnly=yes",
-            "-i",
-        ])
-        .arg(&self.key)
-        .args([&format!("dev@{address}"), "--", "true"]);
+        let mut ssh = tool::ssh(&self.key, &format!("dev@{address}"), 22);
+        ssh.args(["--", "true"]);
         ssh
     }
 

@@ -262,27 +262,9 @@ impl Plane {
 
     /// The stock OpenSSH client with everything it needs to log in on `port`.
     pub fn ssh(&self, port: u16, user: &str, command: &[&str]) -> Command {
-        let mut ssh = Command::new("ssh");
-        ssh.args([
-            "-F",
-            "none",
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-o",
-            "UserKnownHostsFile=/dev/null",
-        ])
-        .args([
-            "-o",
-            "LogLevel=ERROR",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "IdentitiesOnly=yes",
-            "-i",
-        ])
-        .arg(&self.key)
-        .args(["-p", &port.to_string(), &format!("{user}@127.0.0.1"), "--"])
-        .args(command);
+        let login = format!("{user}@127.0.0.1");
+        let mut ssh = tool::ssh(&self.key, &login, port);
+        ssh.arg("--").args(command);
         ssh
     }
 

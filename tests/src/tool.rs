@@ -1,6 +1,7 @@
 //! Programs of the machine: run with a time limit, their output kept.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -71,6 +72,25 @@ pub async fn finish(mut command: Command) -> anyhow::Result<Output> {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// The stock OpenSSH client about to log in, with `key` and nothing of this machine's own set-up.
+pub fn ssh(key: &Path, login: &str, port: u16) -> Command {
+    let mut ssh = Command::new("ssh");
+    ssh.args(["-F", "none"]);
+    for option in [
+        "StrictHostKeyChecking=no",
+        "UserKnownHostsFile=/dev/null",
+        "LogLevel=ERROR",
+        "BatchMode=yes",
+        "IdentitiesOnly=yes",
+    ] {
+        ssh.args(["-o", option]);
+    }
+    ssh.arg("-i")
+        .arg(key)
+        .args(["-p", &port.to_string(), login]);
+    ssh
 }
 
 /// Whether a program of this name can be found.
