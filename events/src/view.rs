@@ -1,7 +1,11 @@
 //! What the API answers, shared by the server that writes it and the command line that reads it.
 
+mod connect;
 mod seed;
 
+pub use connect::{
+    OpenPreviewRequest, OpenedPreview, PlaceHoldRequest, PreviewView, ProjectionView,
+};
 pub use seed::{
     CreateWorkspaceReply, CreateWorkspaceRequest, RegisterUserReply, RegisterUserRequest,
     RepositoryRequest, ServiceRequest, StatusRepository, StatusService, StatusSsh,

@@ -1,0 +1,69 @@
+//! What the API answers about ways into a workspace, its past, and the read models.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::name::ServiceName;
+
+/// A request to keep a workspace from being stopped for idleness.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PlaceHoldRequest {
+    /// What it is held for, for whoever wonders later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it ends by itself; absent: when released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// A read model, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProjectionView {
+    /// Its name.
+    pub name: String,
+    /// The newest event in it.
+    pub sequence: u64,
+    /// Events of the log that are not in it yet.
+    pub lag: u64,
+    /// Whether it is being made anew, beside the one that answers.
+    pub rebuilding: bool,
+}
+
+/// A port of a workspace that a browser can look at under a host name of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PreviewView {
+    /// The service that listens there, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
+    /// The port inside.
+    pub port: u16,
+    /// Where it is; a browser that was not let in yet is asked to come by `enter_url`.
+    pub url: String,
+}
+
+/// A request for a way into a preview.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OpenPreviewRequest {
+    /// The port inside.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    pub port: u16,
+}
+
+/// A way into a preview.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OpenedPreview {
+    /// Where it is.
+    pub url: String,
+    /// What a browser opens once to be let in: a ticket stands behind the `#`, which is sent to
+    /// no server and written to no log.
+    pub enter_url: String,
+    /// When the ticket is worth nothing any more.
+    pub expires_at: Timestamp,
+}
