@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::aggregate::{Aggregate, Decision, EventData, Kind};
@@ -83,6 +83,22 @@ pub struct Claim {
     pub holder: Option<WorkspaceId>,
     /// When it was last claimed or released.
     pub changed_at: Option<Timestamp>,
+    /// The workspace it was held for before, which may have it back at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_holder: Option<WorkspaceId>,
+}
+
+impl Claim {
+    /// Until when `workspace` is kept from a value that was released less than `quarantine` ago.
+    pub fn kept_until(
+        &self,
+        workspace: WorkspaceId,
+        quarantine: SignedDuration,
+    ) -> Option<Timestamp> {
+        let (holder, released) = (self.last_holder?, self.changed_at?);
+        let is_kept = self.holder.is_none() && holder != workspace && !quarantine.is_zero();
+        is_kept.then(|| released.checked_add(quarantine).ok())?
+    }
 }
 
 /// A fact about a claim.
@@ -110,6 +126,9 @@ pub enum ClaimCommand {
     Claim {
         workspace: WorkspaceId,
         at: Timestamp,
+        /// How long after its release the value is kept from others, so that who still has it
+        /// written down (a known host, a bookmark) does not meet somebody else's workspace.
+        quarantine: SignedDuration,
     },
     /// Let go of it, if it is this workspace's.
     Release {
@@ -126,6 +145,12 @@ pub enum ClaimRejection {
     Held {
         /// Who.
         holder: WorkspaceId,
+    },
+    /// It was released a moment ago.
+    #[error("it was released a moment ago and is free for others after {until}")]
+    Quarantined {
+        /// When anybody may have it.
+        until: Timestamp,
     },
 }
 
@@ -153,12 +178,20 @@ impl Aggregate for Claim {
                 Ok(Decision::Nothing("it is held for this workspace already"))
             }
             (ClaimCommand::Claim { .. }, Some(holder)) => Err(ClaimRejection::Held { holder }),
-            (ClaimCommand::Claim { workspace, at }, None) => {
-                Ok(Decision::Event(ClaimEvent::Claimed {
+            (
+                ClaimCommand::Claim {
+                    workspace,
+                    at,
+                    quarantine,
+                },
+                None,
+            ) => match self.kept_until(*workspace, *quarantine) {
+                Some(until) if *at < until => Err(ClaimRejection::Quarantined { until }),
+                Some(_) | None => Ok(Decision::Event(ClaimEvent::Claimed {
                     workspace: *workspace,
                     at: *at,
-                }))
-            }
+                })),
+            },
             (ClaimCommand::Release { workspace, at }, Some(holder)) if holder == *workspace => {
                 Ok(Decision::Event(ClaimEvent::Released {
                     workspace: holder,
@@ -177,10 +210,12 @@ impl Aggregate for Claim {
             ClaimEvent::Claimed { workspace, at } => Self {
                 holder: Some(*workspace),
                 changed_at: Some(*at),
+                last_holder: None,
             },
-            ClaimEvent::Released { at, .. } => Self {
+            ClaimEvent::Released { workspace, at } => Self {
                 holder: None,
                 changed_at: Some(*at),
+                last_holder: Some(*workspace),
             },
         }
     }
@@ -211,7 +246,7 @@ mod tests {
         let at = Timestamp::UNIX_EPOCH;
         let held = Claim::default().evolve(&ClaimEvent::Claimed { workspace: a, at });
         assert_eq!(
-            held.decide(&ClaimCommand::Claim { workspace: b, at }),
+            held.decide(&claim(b, at)),
             Err(ClaimRejection::Held { holder: a })
         );
         assert!(matches!(
@@ -219,9 +254,41 @@ mod tests {
             Ok(Decision::Nothing(_))
         ));
         let free = held.evolve(&ClaimEvent::Released { workspace: a, at });
-        assert!(matches!(
-            free.decide(&ClaimCommand::Claim { workspace: b, at }),
-            Ok(Decision::Event(_))
-        ));
+        assert!(matches!(free.decide(&claim(b, at)), Ok(Decision::Event(_))));
+    }
+
+    fn claim(workspace: WorkspaceId, at: Timestamp) -> ClaimCommand {
+        ClaimCommand::Claim {
+            workspace,
+            at,
+            quarantine: SignedDuration::ZERO,
+        }
+    }
+
+    #[test]
+    fn what_was_released_a_moment_ago_is_kept_from_others_only() {
+        let (a, b) = (WorkspaceId::derived("a"), WorkspaceId::derived("b"));
+        let second = |second| Timestamp::from_second(second).unwrap();
+        let free = Claim::default()
+            .evolve(&ClaimEvent::Claimed {
+                workspace: a,
+                at: second(0),
+            })
+            .evolve(&ClaimEvent::Released {
+                workspace: a,
+                at: second(10),
+            });
+        let wanted = |workspace, at| {
+            let quarantine = SignedDuration::from_secs(300);
+            free.decide(&ClaimCommand::Claim {
+                workspace,
+                at: second(at),
+                quarantine,
+            })
+        };
+        let until = second(310);
+        assert_eq!(wanted(b, 309), Err(ClaimRejection::Quarantined { until }));
+        assert!(matches!(wanted(b, 310), Ok(Decision::Event(_))));
+        assert!(matches!(wanted(a, 11), Ok(Decision::Event(_))));
     }
 }

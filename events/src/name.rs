@@ -108,6 +108,18 @@ names! {
         "1 to 40 lower-case letters, digits and hyphens, starting and ending with a letter or digit",
         |text| label(text, 40)
     );
+    /// What keeps a workspace from being stopped when idle; one hold a name.
+    HoldName(
+        "hold name",
+        "1 to 40 lower-case letters, digits and hyphens, starting and ending with a letter or digit",
+        |text| label(text, 40)
+    );
+    /// Why a workspace is held, in a few words; it is told to whoever asks why the workspace runs.
+    HoldReason(
+        "hold reason",
+        "1 to 200 characters, no control characters",
+        |text| (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    );
     /// A person's GitHub login, lower-cased by its owner or not.
     GithubLogin(
         "GitHub user name",

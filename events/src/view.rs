@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::id::{NodeId, OperationId, TokenId, UserId, WorkspaceId};
-use crate::name::{GitRef, ServiceName, WorkspaceName};
+use crate::name::{GitRef, HoldName, ServiceName, WorkspaceName};
 use crate::node::{NodeProfile, NodeStatus};
 use crate::spec::{Provider, WorkspaceSpec};
 use crate::status::WorkspaceStatus;
 use crate::user::Scope;
-use crate::workspace::{ActivitySource, OperationKind, Phase, ServiceStatus, Step};
+use crate::workspace::{ActivitySource, Hold, OperationKind, Phase, ServiceStatus, Step};
 
 /// A list, and how fresh it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub struct WorkspaceView {
     pub failure: Option<Failure>,
     /// When each source last used it.
     pub activity: BTreeMap<ActivitySource, Timestamp>,
+    /// What keeps it from being stopped for idleness.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub holds: BTreeMap<HoldName, Hold>,
     /// When it will be stopped if nothing uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_stop_at: Option<Timestamp>,

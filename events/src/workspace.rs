@@ -28,7 +28,7 @@ pub use command::{Command, NewOperation, Report};
 pub use event::{MachineExit, StopReason, WorkspaceEvent};
 pub use rejection::Rejection;
 pub use state::{
-    Activity, ActivitySource, Definition, Desired, Machine, Operation, OperationKind, Phase,
+    Activity, ActivitySource, Definition, Desired, Hold, Machine, Operation, OperationKind, Phase,
     ServiceState, ServiceStatus, Workspace,
 };
 pub use step::Step;

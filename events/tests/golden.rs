@@ -21,7 +21,7 @@ use nexus_events::spec::{Capabilities, Provider};
 use nexus_events::upcast;
 use nexus_events::user::{Profile, Scope, Sealed, Token, UserEvent};
 use nexus_events::workspace::{
-    ActivitySource, MachineExit, ServiceStatus, Step, StopReason, WorkspaceEvent,
+    ActivitySource, Hold, MachineExit, ServiceStatus, Step, StopReason, WorkspaceEvent,
 };
 
 fn folder() -> PathBuf {
@@ -102,6 +102,7 @@ fn workspace_events() {
                 epoch,
                 looked_at: [(ActivitySource::Ssh, at(3))].into(),
                 after_seconds: 600,
+                lapsed_holds: Default::default(),
             },
             WorkspaceEvent::Placed {
                 operation,
@@ -179,6 +180,18 @@ fn workspace_events() {
                 source: ActivitySource::Terminal,
                 at: at(4),
             },
+            WorkspaceEvent::HoldPlaced {
+                name: "build".parse().unwrap(),
+                hold: Hold {
+                    reason: Some("a long build".parse().unwrap()),
+                    until: Some(at(900)),
+                    at: at(60),
+                },
+            },
+            WorkspaceEvent::HoldReleased {
+                name: "build".parse().unwrap(),
+                at: at(70),
+            },
             WorkspaceEvent::ResultIgnored {
                 operation,
                 epoch,
@@ -186,7 +199,7 @@ fn workspace_events() {
                 result: "ready".into(),
             },
         ],
-        19,
+        21,
     );
 }
 

@@ -8,14 +8,15 @@ use nexus_events::aggregate::{Aggregate, Decision};
 use nexus_events::failure::{Failure, FailureCode};
 use nexus_events::testing::fold;
 use nexus_events::workspace::{
-    ActivitySource, Command, MachineExit, Phase, Report, ServiceStatus, Step, StopReason, Workspace,
+    ActivitySource, Command, Hold, MachineExit, Phase, Report, ServiceStatus, Step, StopReason,
+    Workspace,
 };
 use proptest::prelude::*;
 
 /// A command that may come at any time, about any of the operations a test may begin.
 fn command() -> impl Strategy<Value = Command> {
     let names = prop_oneof![Just("create"), Just("b"), Just("c"), Just("d")];
-    (names, 0i64..2000, 0u64..6, 0u8..17).prop_map(|(name, second, epoch, which)| {
+    (names, 0i64..2000, 0u64..6, 0u8..19).prop_map(|(name, second, epoch, which)| {
         let new = operation(name, second);
         let operation = new.id;
         let report = |report| Command::Report {
@@ -70,6 +71,18 @@ fn command() -> impl Strategy<Value = Command> {
                     out_of_memory: false,
                     cause: "gone".into(),
                 },
+            },
+            16 => Command::PlaceHold {
+                name: "build".parse().unwrap(),
+                hold: Hold {
+                    reason: None,
+                    until: (second % 2 == 0).then(|| at(second + 100)),
+                    at: at(second),
+                },
+            },
+            17 => Command::ReleaseHold {
+                name: "build".parse().unwrap(),
+                at: at(second),
             },
             _ => Command::ReportService {
                 epoch,

@@ -7,8 +7,8 @@ use common::{at, definition, machine, node, operation, ready, requested};
 use nexus_events::failure::{Failure, FailureCode};
 use nexus_events::testing::given;
 use nexus_events::workspace::{
-    ActivitySource, Command, MachineExit, OperationKind, Phase, Rejection, Report, ServiceStatus,
-    Step, StopReason, Workspace, WorkspaceEvent as Event,
+    ActivitySource, Command, Hold, MachineExit, OperationKind, Phase, Rejection, Report,
+    ServiceStatus, Step, StopReason, Workspace, WorkspaceEvent as Event,
 };
 
 #[test]
@@ -218,6 +218,81 @@ fn idle_is_decided_against_the_newest_activity() {
         (looked_at[&ActivitySource::Ssh], after_seconds, epoch),
         (at(500), 600, 2)
     );
+}
+
+fn held(until: Option<i64>) -> Event {
+    Event::HoldPlaced {
+        name: "build".parse().unwrap(),
+        hold: Hold {
+            reason: None,
+            until: until.map(at),
+            at: at(20),
+        },
+    }
+}
+
+fn idle_at(second: i64) -> Command {
+    Command::DetectIdle {
+        operation: operation("idle", second),
+    }
+}
+
+#[test]
+fn a_held_workspace_is_not_idle_until_the_hold_has_lapsed_for_its_idle_time() {
+    let create = operation("create", 0);
+    let forever = [ready(create).as_slice(), &[held(None)]].concat();
+    given::<Workspace>(&forever)
+        .when(idle_at(1_000_000))
+        .then_nothing();
+    let limited = [ready(create).as_slice(), &[held(Some(900))]].concat();
+    given::<Workspace>(&limited)
+        .when(idle_at(1499))
+        .then_nothing();
+    let Event::IdleDetected { lapsed_holds, .. } =
+        given::<Workspace>(&limited).when(idle_at(1500)).then_some()
+    else {
+        panic!("it is idle")
+    };
+    assert_eq!(
+        lapsed_holds.values().copied().collect::<Vec<_>>(),
+        [at(900)]
+    );
+}
+
+#[test]
+fn releasing_a_hold_begins_the_idle_time_anew() {
+    let create = operation("create", 0);
+    let (name, at_2000) = ("build".parse().unwrap(), at(2000));
+    let released = given::<Workspace>(&[ready(create).as_slice(), &[held(None)]].concat())
+        .when(Command::ReleaseHold { name, at: at_2000 })
+        .then(Event::HoldReleased {
+            name: "build".parse().unwrap(),
+            at: at_2000,
+        });
+    released.clone().when(idle_at(2599)).then_nothing();
+    released.when(idle_at(2600)).then_some();
+}
+
+#[test]
+fn a_hold_that_is_over_or_known_already_is_answered_so() {
+    let history = [ready(operation("create", 0)).as_slice(), &[held(Some(900))]].concat();
+    let place = |until, at_second| Command::PlaceHold {
+        name: "build".parse().unwrap(),
+        hold: Hold {
+            reason: None,
+            until: Some(at(until)),
+            at: at(at_second),
+        },
+    };
+    given::<Workspace>(&history)
+        .when(place(900, 30))
+        .then_nothing();
+    given::<Workspace>(&history)
+        .when(place(950, 30))
+        .then_some();
+    given::<Workspace>(&history)
+        .when(place(40, 40))
+        .then_rejected(&Rejection::HoldOver { until: at(40) });
 }
 
 #[test]

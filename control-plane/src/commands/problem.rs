@@ -117,6 +117,8 @@ impl Explain for Rejection {
             Self::NotFound => QueryError::not_found("workspace", "of that id").into(),
             Self::Deleted => CommandError::Deleted,
             Self::AlreadyRequested => CommandError::KeyReused,
+            Self::HoldOver { .. } => CommandError::field("until", self),
+            Self::TooManyHolds { .. } => CommandError::field("name", self),
             Self::PlacedElsewhere { .. } => CommandError::Contended,
             Self::NotInFlight { operation } => CommandError::NotInFlight(operation),
         }

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use jiff::SignedDuration;
 use nexus_events::claim::{ClaimCommand, ClaimId, ClaimRejection};
 use nexus_events::envelope::Context;
 use nexus_events::id::{EventId, UserId, WorkspaceId};
@@ -127,10 +128,14 @@ impl Commands {
         let command = ClaimCommand::Claim {
             workspace: claimant.workspace,
             at,
+            quarantine: SignedDuration::ZERO,
         };
         Ok(match self.on_claim(id, &command, claimant.event()).await? {
             Ok(_) => Ok(()),
             Err(ClaimRejection::Held { holder }) => Err(holder),
+            Err(rejection @ ClaimRejection::Quarantined { .. }) => {
+                return Err(CommandError::Inside(rejection.into()));
+            }
         })
     }
 

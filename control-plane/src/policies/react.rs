@@ -84,6 +84,8 @@ pub fn react(
         | Event::Failed { .. }
         | Event::MachineExited { .. }
         | Event::ActivityObserved { .. }
+        | Event::HoldPlaced { .. }
+        | Event::HoldReleased { .. }
         | Event::ResultIgnored { .. } => Vec::new(),
     }
 }

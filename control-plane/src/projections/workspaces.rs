@@ -1,6 +1,6 @@
 //! The workspaces: the state as JSON for deciding, and the columns lists and reconcilers look by.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use nexus_events::aggregate::Aggregate;
 use nexus_events::envelope::Envelope;
 use nexus_events::id::WorkspaceId;
@@ -93,11 +93,7 @@ pub(crate) fn idle_stop_at(state: &Workspace) -> Option<Timestamp> {
     if state.phase != Phase::Running || state.operation.is_some() {
         return None;
     }
-    let definition = state.definition.as_ref()?;
-    let after = definition.spec.idle.after_seconds?;
-    let last = state.activity.last().unwrap_or(definition.requested_at);
-    last.checked_add(SignedDuration::from_secs(i64::from(after)))
-        .ok()
+    state.idle_at()
 }
 
 /// The record of one workspace.

@@ -51,6 +51,7 @@ impl Queries {
             }),
             failure: state.failure.clone(),
             activity: state.activity.sources.clone(),
+            holds: state.holds.clone(),
             idle_stop_at: projections::idle_stop_at(state),
             created_at: definition.requested_at,
             updated_at: record.updated_at,

@@ -241,8 +241,15 @@ impl World {
         };
         let workspace = WorkspaceId::derived("never");
         let at = self.clock.now();
-        self.execute::<Claim>(&id, &ClaimCommand::Claim { workspace, at })
-            .await;
+        self.execute::<Claim>(
+            &id,
+            &ClaimCommand::Claim {
+                workspace,
+                at,
+                quarantine: jiff::SignedDuration::ZERO,
+            },
+        )
+        .await;
         self.settle().await;
     }
 

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::event::{MachineExit, StopReason};
-use super::state::{ActivitySource, Machine, ServiceStatus};
+use super::state::{ActivitySource, Hold, Machine, ServiceStatus};
 use super::step::Step;
 use crate::failure::Failure;
 use crate::id::{NodeId, OperationId, UserId};
-use crate::name::{ServiceName, WorkspaceName};
+use crate::name::{HoldName, ServiceName, WorkspaceName};
 use crate::spec::WorkspaceSpec;
 
 /// An operation about to begin: ids and times come from outside the decision.
@@ -74,6 +74,10 @@ pub enum Command {
         source: ActivitySource,
         at: Timestamp,
     },
+    /// Do not stop it for idleness.
+    PlaceHold { name: HoldName, hold: Hold },
+    /// The hold is over, if there is one.
+    ReleaseHold { name: HoldName, at: Timestamp },
     /// The deadline of an operation may have passed by now.
     TimeOut {
         operation: OperationId,

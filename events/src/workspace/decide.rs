@@ -3,6 +3,7 @@
 //! One file per command (or family of commands); this one only hands out.
 
 mod delete;
+mod hold;
 mod idle;
 mod observe;
 mod place;
@@ -63,6 +64,8 @@ pub(super) fn decide(state: &Workspace, command: &Command) -> Answer {
         }
         Command::ReportExit { epoch, exit } => observe::exit(state, *epoch, exit),
         Command::ObserveActivity { source, at } => observe::activity(state, *source, *at),
+        Command::PlaceHold { name, hold } => hold::place(state, name, hold),
+        Command::ReleaseHold { name, at } => hold::release(state, name, *at),
         Command::TimeOut { operation, now } => time_out::decide(state, *operation, *now),
         Command::Abandon { operation, failure } => time_out::abandon(state, *operation, failure),
     }

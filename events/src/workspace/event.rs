@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::command::NewOperation;
-use super::state::{ActivitySource, Machine, ServiceStatus};
+use super::state::{ActivitySource, Hold, Machine, ServiceStatus};
 use super::step::Step;
 use crate::aggregate::{EventData, Kind};
 use crate::failure::Failure;
 use crate::id::{NodeId, OperationId, UserId};
-use crate::name::{ServiceName, WorkspaceName};
+use crate::name::{HoldName, ServiceName, WorkspaceName};
 use crate::spec::WorkspaceSpec;
 
 /// A fact about a workspace. Written as `{"<name>": {…}}`.
@@ -57,6 +57,9 @@ pub enum WorkspaceEvent {
         looked_at: BTreeMap<ActivitySource, Timestamp>,
         /// The policy's window, in seconds.
         after_seconds: u32,
+        /// Holds that were over by then, and when each ended.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        lapsed_holds: BTreeMap<HoldName, Timestamp>,
     },
     /// A worker took the operation to its node.
     Placed {
@@ -143,6 +146,10 @@ pub enum WorkspaceEvent {
         source: ActivitySource,
         at: Timestamp,
     },
+    /// It is not to be stopped for idleness.
+    HoldPlaced { name: HoldName, hold: Hold },
+    /// A hold is over; from now on the workspace may become idle.
+    HoldReleased { name: HoldName, at: Timestamp },
     /// A result came for an operation that is no longer in flight.
     ResultIgnored {
         operation: OperationId,
@@ -197,6 +204,8 @@ impl EventData for WorkspaceEvent {
             Self::Failed { .. } => "failed",
             Self::MachineExited { .. } => "machine_exited",
             Self::ActivityObserved { .. } => "activity_observed",
+            Self::HoldPlaced { .. } => "hold_placed",
+            Self::HoldReleased { .. } => "hold_released",
             Self::ResultIgnored { .. } => "result_ignored",
         }
     }

@@ -1,5 +1,7 @@
 //! The fold: the state after an event. Total and without judgement; deciding is `decide`'s.
 
+use jiff::Timestamp;
+
 use super::command::NewOperation;
 use super::event::WorkspaceEvent as Event;
 use super::state::{
@@ -120,6 +122,7 @@ pub(super) fn evolve(mut state: Workspace, event: &Event) -> Workspace {
             state.end_without_machine(Phase::Deleted);
             state.node = None;
             state.services.clear();
+            state.holds.clear();
         }
         Event::Failed { failure, .. } => {
             state.end(Phase::Failed);
@@ -131,8 +134,15 @@ pub(super) fn evolve(mut state: Workspace, event: &Event) -> Workspace {
             state.failure = Some(Failure::new(FailureCode::MachineExited, &exit.cause, hint));
         }
         Event::ActivityObserved { source, at } => {
-            let newest = state.activity.sources.entry(*source).or_insert(*at);
-            *newest = (*newest).max(*at);
+            state.see(*source, *at);
+        }
+        Event::HoldPlaced { name, hold } => {
+            state.holds.insert(name.clone(), hold.clone());
+        }
+        // Whoever lets go was there: the idle time begins now.
+        Event::HoldReleased { name, at } => {
+            state.holds.remove(name);
+            state.see(ActivitySource::Person, *at);
         }
     }
     state
@@ -177,6 +187,11 @@ impl Workspace {
             service.status = ServiceStatus::Stopped;
             service.mapped_port = None;
         }
+    }
+
+    fn see(&mut self, source: ActivitySource, at: Timestamp) {
+        let newest = self.activity.sources.entry(source).or_insert(at);
+        *newest = (*newest).max(at);
     }
 
     fn use_by_person(&mut self, operation: &NewOperation) {

@@ -1,5 +1,7 @@
 //! The rules a command can break, by name.
 
+use jiff::Timestamp;
+
 use crate::id::{NodeId, OperationId};
 
 /// Why a command was refused.
@@ -19,6 +21,18 @@ pub enum Rejection {
     PlacedElsewhere {
         /// Which.
         node: NodeId,
+    },
+    /// A hold's end is not after its beginning.
+    #[error("the hold would be over already: {until}")]
+    HoldOver {
+        /// The end asked for.
+        until: Timestamp,
+    },
+    /// So many holds help nobody.
+    #[error("the workspace has {most} holds already")]
+    TooManyHolds {
+        /// How many there may be.
+        most: usize,
     },
     /// The operation is no longer in flight: ended, timed out or superseded.
     #[error("operation {operation} is no longer in flight")]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::step::Step;
 use crate::failure::Failure;
 use crate::id::{NodeId, OperationId, UserId};
-use crate::name::{ServiceName, WorkspaceName};
+use crate::name::{HoldName, HoldReason, ServiceName, WorkspaceName};
 use crate::spec::WorkspaceSpec;
 
 /// Everything known of one workspace. The default is a workspace nobody asked for yet.
@@ -38,6 +38,38 @@ pub struct Workspace {
     pub failure: Option<Failure>,
     /// What it was last used by.
     pub activity: Activity,
+    /// What keeps it from being stopped for idleness.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub holds: BTreeMap<HoldName, Hold>,
+}
+
+/// A reason not to stop an idle workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Hold {
+    /// Why, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<HoldReason>,
+    /// When it ends by itself; `None`: when it is released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// When it was placed.
+    pub at: Timestamp,
+}
+
+impl Workspace {
+    /// When it will be idle if nothing uses it: what was last seen of use, of holds and of its
+    /// request, and the policy's window after that. `None` while a hold without an end is in
+    /// force, and for a workspace that never stops by itself.
+    pub fn idle_at(&self) -> Option<Timestamp> {
+        let definition = self.definition.as_ref()?;
+        let after = i64::from(definition.spec.idle.after_seconds?);
+        let mut last = self.activity.last().unwrap_or(definition.requested_at);
+        for hold in self.holds.values() {
+            last = last.max(hold.until?);
+        }
+        last.checked_add(SignedDuration::from_secs(after)).ok()
+    }
 }
 
 /// Who asked for what, and under which name and port.

@@ -1,6 +1,6 @@
 //! Deciding through the repository.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use nexus_events::aggregate::Aggregate;
 use nexus_events::claim::{Claim, ClaimCommand, ClaimRejection};
 use nexus_events::id::WorkspaceId;
@@ -14,6 +14,7 @@ fn take(workspace: WorkspaceId) -> ClaimCommand {
     ClaimCommand::Claim {
         workspace,
         at: Timestamp::now(),
+        quarantine: SignedDuration::ZERO,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::Answer;
 use crate::aggregate::Decision;
-use crate::workspace::{NewOperation, Phase, Workspace, WorkspaceEvent};
+use crate::name::HoldName;
+use crate::workspace::{Hold, NewOperation, Phase, Workspace, WorkspaceEvent};
 
 pub(super) fn decide(state: &Workspace, operation: &NewOperation) -> Answer {
     let Some(definition) = &state.definition else {
@@ -16,16 +17,21 @@ pub(super) fn decide(state: &Workspace, operation: &NewOperation) -> Answer {
     let Some(after_seconds) = definition.spec.idle.after_seconds else {
         return Ok(Decision::Nothing("the workspace never stops by itself"));
     };
-    let last = state.activity.last().unwrap_or(definition.requested_at);
-    if operation.at.duration_since(last).as_secs() < i64::from(after_seconds) {
-        return Ok(Decision::Nothing(
-            "the workspace was used within its idle time",
-        ));
+    match state.idle_at() {
+        None => return Ok(Decision::Nothing("a hold keeps the workspace")),
+        Some(idle_at) if operation.at < idle_at => {
+            return Ok(Decision::Nothing(
+                "the workspace was used or held within its idle time",
+            ));
+        }
+        Some(_) => {}
     }
+    let lapsed = |(name, hold): (&HoldName, &Hold)| Some((name.clone(), hold.until?));
     Ok(Decision::Event(WorkspaceEvent::IdleDetected {
         operation: *operation,
         epoch: state.epoch + 1,
         looked_at: state.activity.sources.clone(),
         after_seconds,
+        lapsed_holds: state.holds.iter().filter_map(lapsed).collect(),
     }))
 }
