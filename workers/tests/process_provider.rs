@@ -167,6 +167,7 @@ async fn a_sandbox_outlives_its_worker_and_is_found_by_the_next() {
     let boot = reach(&first, spec.workspace)
         .await
         .welcome()
+        .unwrap()
         .boot_id
         .clone();
     let process = ready(&first, &spec).process_id;
@@ -184,7 +185,11 @@ async fn a_sandbox_outlives_its_worker_and_is_found_by_the_next() {
     assert!(listed[0].running && listed[0].handle == machine.handle);
     second.start(&spec).await.unwrap();
     let client = reach(&second, spec.workspace).await;
-    assert_eq!(client.welcome().boot_id, boot, "the same init, not another");
+    assert_eq!(
+        client.welcome().unwrap().boot_id,
+        boot,
+        "the same init, not another"
+    );
     second.delete(spec.workspace).await.unwrap();
 }
 

@@ -1,18 +1,16 @@
 //! Why a worker could not get an answer.
 
-use std::path::PathBuf;
-
 use crate::answer::Failure;
 use crate::frame::FrameError;
 
 /// What went wrong on the worker's side of a request.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nothing answers at the socket: init is not up yet, or gone.
-    #[error("connecting to nexus-init at {}", path.display())]
+    /// Nothing answers there: init is not up yet, or gone.
+    #[error("connecting to nexus-init at {place}")]
     Connect {
-        /// The socket.
-        path: PathBuf,
+        /// The socket, or how else init is reached.
+        place: String,
         /// What the system said.
         source: std::io::Error,
     },
@@ -29,6 +27,28 @@ pub enum ClientError {
         lowest: u32,
         /// Newest version of init.
         highest: u32,
+    },
+    /// An init of an earlier version does not know the request.
+    #[error("the nexus-init of this workspace is too old for {attempted}; restart the workspace")]
+    TooOld {
+        /// What was wanted.
+        attempted: &'static str,
+        /// The version spoken.
+        version: u32,
+    },
+    /// Descriptors pass over a unix socket only, and this init is reached another way.
+    #[error("{attempted} needs a unix socket to nexus-init")]
+    NotShared {
+        /// What was wanted.
+        attempted: &'static str,
+    },
+    /// A descriptor did not change hands.
+    #[error("passing a descriptor while {attempted}")]
+    Descriptor {
+        /// What was under way.
+        attempted: &'static str,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// The connection broke.
     #[error("talking to nexus-init")]

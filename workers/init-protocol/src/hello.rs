@@ -6,7 +6,13 @@ use serde::{Deserialize, Serialize};
 pub const LOWEST_VERSION: u32 = 1;
 
 /// Newest protocol version this build speaks.
-pub const HIGHEST_VERSION: u32 = 1;
+///
+/// 2 added `HandOver`, `DialSocket`, `SetAccess`, `SetCredentials`, the terminal's `read_only` and
+/// `record`, and the input `Taken`.
+pub const HIGHEST_VERSION: u32 = 2;
+
+/// First version with hand-over, access documents and the terminal's additions.
+pub const SHARING_VERSION: u32 = 2;
 
 /// The first message of a connection, from the worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +73,7 @@ mod tests {
     #[test]
     fn versions_meet_in_the_overlap_or_not_at_all() {
         let range = |lowest, highest| Hello { lowest, highest }.common_version();
-        assert_eq!(range(1, 1), Some(1));
+        assert_eq!(range(1, 1), Some(1), "an older peer is still understood");
         assert_eq!(range(1, 9), Some(HIGHEST_VERSION));
         assert_eq!(range(HIGHEST_VERSION + 1, 99), None);
         assert_eq!(range(0, 0), None);

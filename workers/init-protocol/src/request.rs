@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::{Access, Credentials};
 use crate::exec::{ExecSpec, Signal};
 use crate::file::FileWrite;
 use crate::id::SessionId;
@@ -37,6 +38,15 @@ pub enum Request {
     Dial(DialTarget),
     /// Answered by `Connected`; from there on the connection is an SSH transport, init the server.
     Ssh,
+    /// One byte with a connected socket beside it follows ([`crate::descriptor`]). Answered by `Done`
+    /// once init holds the socket and serves it; this connection then ends.
+    HandOver(HandOver),
+    /// Answered by `Connected`, then one byte with the connected socket beside it.
+    DialSocket(DialTarget),
+    /// Who may log in. Answered by `Done`, also when a newer document is in force already.
+    SetAccess(Box<Access>),
+    /// What new processes get. Answered by `Done`, also when newer ones are in force already.
+    SetCredentials(Box<Credentials>),
     /// Answered by `File`, output, `Done`.
     ReadFile {
         /// Absolute, or relative to the workspace directory.
@@ -77,6 +87,16 @@ pub enum DialTarget {
     Unix(String),
 }
 
+/// What a connection that was accepted outside and handed over is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HandOver {
+    /// An SSH client; init is the server.
+    Ssh,
+    /// A client of a port on the workspace's loopback.
+    Port(u16),
+}
+
 /// What a worker may say after its request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "input", content = "with", rename_all = "kebab-case")]
@@ -87,4 +107,10 @@ pub enum Input {
     Signal(Signal),
     /// The viewer's window has another size.
     Resize(TerminalSize),
+    /// The viewer has taken every byte before this offset. A viewer that has said so once gets at most
+    /// [`crate::terminal::CREDIT_BYTES`] past the last offset it named.
+    Taken {
+        /// One past the last byte taken.
+        offset: u64,
+    },
 }

@@ -32,6 +32,12 @@ pub struct Status {
     pub ssh_connections: u32,
     /// When who was last at work.
     pub activity: Activity,
+    /// Revision of the access document in force; 0 for the plan's keys.
+    #[serde(default)]
+    pub access_revision: u64,
+    /// Revision of the credentials in force; 0 when there are none.
+    #[serde(default)]
+    pub credentials_revision: u64,
 }
 
 /// How far a plan came.
@@ -143,6 +149,9 @@ pub struct SessionState {
     pub end_offset: u64,
     /// How it ended; none while it lives.
     pub outcome: Option<ExitOutcome>,
+    /// Whether what it shows is being recorded.
+    #[serde(default)]
+    pub recording: bool,
 }
 
 /// Who can be at work in a workspace, as far as init can see.
@@ -155,7 +164,7 @@ pub enum ActivitySource {
     Terminal,
     /// Bytes through a dialled port.
     Preview,
-    /// An execution began or ended.
+    /// An execution began or ended, or a process that a person started still uses the processor.
     Process,
 }
 

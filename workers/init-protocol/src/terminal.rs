@@ -9,6 +9,9 @@ use crate::id::SessionId;
 /// Bytes of output a session keeps for viewers that come or return.
 pub const SCROLLBACK_BYTES: usize = 1 << 20;
 
+/// Bytes a viewer that tells what it has taken gets beyond that.
+pub const CREDIT_BYTES: u64 = 128 << 10;
+
 /// Columns and rows of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TerminalSize {
@@ -48,4 +51,9 @@ pub struct TerminalSpec {
     pub size: TerminalSize,
     /// First byte wanted; everything kept when absent.
     pub after: Option<u64>,
+    /// Only watch: input, signals and sizes of this viewer are refused.
+    pub read_only: bool,
+    /// Also write what is shown to an asciicast v2 file in the workspace's state; only asked for, and
+    /// only when the session is made.
+    pub record: bool,
 }

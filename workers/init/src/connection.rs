@@ -117,6 +117,13 @@ async fn answer(
         Request::CloseTerminal { session } => pty::close(&workspace, &session),
         Request::Dial(target) => return dial::serve(&workspace, target, reader, writer).await,
         Request::Ssh => return ssh::serve(workspace, reader, writer).await,
+        Request::HandOver(_)
+        | Request::DialSocket(_)
+        | Request::SetAccess(_)
+        | Request::SetCredentials(_) => Err(Failure::new(
+            FailureCode::Invalid,
+            "this build of nexus-init cannot do that yet",
+        )),
         Request::ReadFile { path } => return files::read(&workspace, path, &mut writer).await,
         Request::WriteFile(file) => files::write(&workspace, file, &mut reader).await?,
         Request::RemoveFile { path, recursive } => files::remove(&workspace, path, recursive).await,
@@ -136,8 +143,12 @@ fn starts_something(request: &Request) -> bool {
         | Request::Terminal(_)
         | Request::Dial(_)
         | Request::Ssh
+        | Request::HandOver(_)
+        | Request::DialSocket(_)
         | Request::WriteFile(_) => true,
         Request::Status
+        | Request::SetAccess(_)
+        | Request::SetCredentials(_)
         | Request::Reports { .. }
         | Request::CloseTerminal { .. }
         | Request::ReadFile { .. }

@@ -136,6 +136,8 @@ impl Workspace {
             running_execs: self.execs.running(),
             ssh_connections: self.ssh_connections.load(Relaxed),
             activity: self.activity.snapshot(),
+            access_revision: 0,
+            credentials_revision: 0,
         }
     }
 }

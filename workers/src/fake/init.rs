@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nexus_init_protocol::file::{FileInfo, FileType};
 use nexus_init_protocol::frame::{FrameError, FrameKind, FrameReader, FrameWriter};
-use nexus_init_protocol::hello::{Hello, HelloReply, Welcome};
+use nexus_init_protocol::hello::{HIGHEST_VERSION, Hello, HelloReply, Welcome};
 use nexus_init_protocol::{
     Activity, Answer, ExecSpec, ExitOutcome, Failure, FailureCode, Input, Request, Status,
 };
@@ -85,7 +85,7 @@ impl Conversation {
             return Ok(());
         };
         let welcome = Welcome {
-            version: 1,
+            version: HIGHEST_VERSION,
             init_version: "fake".into(),
             boot_id: "fake".into(),
         };
@@ -130,10 +130,15 @@ impl Conversation {
                     .control(&Answer::Activity(Activity::default()))
                     .await
             }
-            Request::Stop { .. } | Request::RemoveFile { .. } | Request::CloseTerminal { .. } => {
-                self.writer.control(&Answer::Done).await
-            }
-            Request::Terminal(_) | Request::ListDirectory { .. } => {
+            Request::Stop { .. }
+            | Request::RemoveFile { .. }
+            | Request::CloseTerminal { .. }
+            | Request::SetAccess(_)
+            | Request::SetCredentials(_) => self.writer.control(&Answer::Done).await,
+            Request::Terminal(_)
+            | Request::ListDirectory { .. }
+            | Request::HandOver(_)
+            | Request::DialSocket(_) => {
                 let failure = Failure::new(FailureCode::Invalid, "a fake init has none");
                 self.writer.control(&Answer::Failed(failure)).await
             }
@@ -152,6 +157,8 @@ impl Conversation {
             running_execs: 0,
             ssh_connections: 0,
             activity: Activity::default(),
+            access_revision: 0,
+            credentials_revision: 0,
         }
     }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_init_protocol::{Client, ClientError, DialTarget};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use nexus_init_protocol::{Client, ClientError, DialTarget, InitStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -60,7 +60,7 @@ async fn carry(mut outside: TcpStream, socket: &Path, target: Target) -> anyhow:
     Ok(())
 }
 
-async fn dial(socket: &Path, target: Target) -> Result<UnixStream, ClientError> {
+async fn dial(socket: &Path, target: Target) -> Result<InitStream, ClientError> {
     let client = Client::connect(socket).await?;
     match target {
         Target::Ssh => client.ssh().await,

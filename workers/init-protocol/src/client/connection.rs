@@ -1,42 +1,44 @@
 //! One connection: opened, greeted, ready for its request.
 
-use std::path::Path;
 use std::time::Duration;
 
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{ReadHalf, WriteHalf};
 
 use crate::answer::Answer;
 use crate::error::ClientError;
 use crate::frame::{Frame, FrameReader, FrameWriter};
-use crate::hello::{Hello, HelloReply, Welcome};
-use crate::socket::SocketAddress;
+use crate::hello::{Hello, HelloReply, SHARING_VERSION, Welcome};
+use crate::reach::{InitStream, Reach};
 
 /// Limit for connecting and the handshake together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+pub(super) type Reader = FrameReader<ReadHalf<InitStream>>;
+/// Dropping it ends nothing: the stream is shut down by its owner, or closed with both halves gone.
+pub(super) type Writer = FrameWriter<WriteHalf<InitStream>>;
+
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) reader: FrameReader<OwnedReadHalf>,
-    pub(super) writer: FrameWriter<OwnedWriteHalf>,
+    pub(super) reader: Reader,
+    pub(super) writer: Writer,
     pub(super) welcome: Welcome,
 }
 
 impl Connection {
-    pub(super) async fn open(path: &Path) -> Result<Self, ClientError> {
-        tokio::time::timeout(CONNECT_TIMEOUT, Self::greet(path))
+    pub(super) async fn open(reach: &dyn Reach) -> Result<Self, ClientError> {
+        tokio::time::timeout(CONNECT_TIMEOUT, Self::greet(reach))
             .await
             .unwrap_or(Err(ClientError::TimedOut {
                 seconds: CONNECT_TIMEOUT.as_secs(),
             }))
     }
 
-    async fn greet(path: &Path) -> Result<Self, ClientError> {
-        let stream = connect(path).await.map_err(|source| ClientError::Connect {
-            path: path.to_owned(),
+    async fn greet(reach: &dyn Reach) -> Result<Self, ClientError> {
+        let stream = reach.open().await.map_err(|source| ClientError::Connect {
+            place: format!("{reach:?}"),
             source,
         })?;
-        let (read_half, write_half) = stream.into_split();
+        let (read_half, write_half) = tokio::io::split(stream);
         let mut reader = FrameReader::new(read_half);
         let mut writer = FrameWriter::new(write_half);
         writer.control(&Hello::default()).await?;
@@ -55,6 +57,15 @@ impl Connection {
         }
     }
 
+    /// Fails when the init there is older than what is wanted of it.
+    pub(super) fn needs_sharing(&self, attempted: &'static str) -> Result<(), ClientError> {
+        let version = self.welcome.version;
+        match version >= SHARING_VERSION {
+            true => Ok(()),
+            false => Err(ClientError::TooOld { attempted, version }),
+        }
+    }
+
     pub(super) async fn frame(&mut self, attempted: &'static str) -> Result<Frame, ClientError> {
         self.reader
             .next()
@@ -67,17 +78,9 @@ impl Connection {
         Ok(serde_json::from_slice(&frame.payload)?)
     }
 
-    pub(super) fn into_stream(self) -> UnixStream {
-        self.reader
-            .into_inner()
-            .reunite(self.writer.into_inner())
-            .expect("both halves were split from one stream in greet")
+    pub(super) fn into_stream(self) -> InitStream {
+        self.reader.into_inner().unsplit(self.writer.into_inner())
     }
-}
-
-async fn connect(path: &Path) -> std::io::Result<UnixStream> {
-    let address = SocketAddress::new(path)?;
-    UnixStream::connect(address.path()).await
 }
 
 /// Turns a failure told by init into an error.
@@ -88,28 +91,5 @@ pub(super) fn expect_answer(
     match answer {
         Answer::Failed(failure) => Err(ClientError::Refused { attempted, failure }),
         other => Ok(other),
-    }
-}
-
-/// The write half of a connection whose other half goes on: dropping it must not shut the stream
-/// down, which init would take for the client being gone.
-#[derive(Debug)]
-pub(super) struct KeepOpen(Option<FrameWriter<OwnedWriteHalf>>);
-
-impl KeepOpen {
-    pub(super) fn new(writer: FrameWriter<OwnedWriteHalf>) -> Self {
-        Self(Some(writer))
-    }
-
-    pub(super) fn get(&mut self) -> &mut FrameWriter<OwnedWriteHalf> {
-        self.0.as_mut().expect("it is taken out only when dropped")
-    }
-}
-
-impl Drop for KeepOpen {
-    fn drop(&mut self) {
-        if let Some(writer) = self.0.take() {
-            writer.into_inner().forget();
-        }
     }
 }

@@ -1,14 +1,13 @@
 //! A running command as seen by the worker.
 
 use bytes::Bytes;
-use tokio::net::unix::OwnedReadHalf;
 
-use super::connection::{Connection, KeepOpen, expect_answer};
+use super::connection::{Connection, Reader, Writer, expect_answer};
 use super::unexpected;
 use crate::answer::Answer;
 use crate::error::ClientError;
 use crate::exec::{ExitOutcome, Signal};
-use crate::frame::{FrameKind, FrameReader};
+use crate::frame::FrameKind;
 use crate::report::OutputStream;
 use crate::request::Input;
 
@@ -19,7 +18,7 @@ const ATTEMPTED: &str = "running a command";
 pub struct ExecStream {
     process_id: Option<u32>,
     attached: bool,
-    reader: FrameReader<OwnedReadHalf>,
+    reader: Reader,
     input: ExecInput,
 }
 
@@ -56,7 +55,7 @@ pub struct ExecOutput {
 /// is what [`ExecInput::end`] and dropping the events are for.
 #[derive(Debug)]
 pub struct ExecInput {
-    writer: KeepOpen,
+    writer: Writer,
     offset: u64,
 }
 
@@ -72,7 +71,7 @@ impl ExecStream {
                 attached,
                 reader: connection.reader,
                 input: ExecInput {
-                    writer: KeepOpen::new(connection.writer),
+                    writer: connection.writer,
                     offset: 0,
                 },
             }),
@@ -140,7 +139,7 @@ impl ExecStream {
 /// The way out of a command, apart from the way in.
 #[derive(Debug)]
 pub struct ExecEvents {
-    reader: FrameReader<OwnedReadHalf>,
+    reader: Reader,
 }
 
 impl ExecEvents {
@@ -150,7 +149,7 @@ impl ExecEvents {
     }
 }
 
-async fn next_event(reader: &mut FrameReader<OwnedReadHalf>) -> Result<ExecEvent, ClientError> {
+async fn next_event(reader: &mut Reader) -> Result<ExecEvent, ClientError> {
     let frame = reader.next().await?.ok_or(ClientError::Ended {
         attempted: ATTEMPTED,
     })?;
@@ -176,7 +175,6 @@ impl ExecInput {
     /// Writes to the command's standard input.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         self.writer
-            .get()
             .data(FrameKind::Input, self.offset, bytes)
             .await?;
         self.offset += bytes.len() as u64;
@@ -185,11 +183,11 @@ impl ExecInput {
 
     /// Closes the command's standard input.
     pub async fn end(&mut self) -> Result<(), ClientError> {
-        Ok(self.writer.get().control(&Input::EndOfInput).await?)
+        Ok(self.writer.control(&Input::EndOfInput).await?)
     }
 
     /// Sends a signal to the command's process group.
     pub async fn signal(&mut self, signal: Signal) -> Result<(), ClientError> {
-        Ok(self.writer.get().control(&Input::Signal(signal)).await?)
+        Ok(self.writer.control(&Input::Signal(signal)).await?)
     }
 }

@@ -1,23 +1,24 @@
 //! The worker's side: one method per request, each on a connection of its own.
 //!
-//! A client holds nothing but the socket's path and who answered last, so it can be kept, cloned and
-//! used from many tasks; a lost connection never has to be repaired.
+//! A client holds nothing but the way to init, so it can be kept, cloned and used from many tasks; a
+//! lost connection never has to be repaired.
 
 mod connection;
 mod exec;
 mod reports;
+mod share;
 mod terminal;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::net::UnixStream;
 
 pub use self::connection::CONNECT_TIMEOUT;
 use self::connection::{Connection, expect_answer};
 pub use self::exec::{ExecEvent, ExecEvents, ExecInput, ExecOutput, ExecStream};
 pub use self::reports::ReportStream;
 pub use self::terminal::{TerminalEvent, TerminalEvents, TerminalInput, TerminalStream};
+use crate::access::{Access, Credentials};
 use crate::answer::Answer;
 use crate::error::ClientError;
 use crate::exec::ExecSpec;
@@ -26,6 +27,7 @@ use crate::frame::FrameKind;
 use crate::hello::Welcome;
 use crate::id::SessionId;
 use crate::plan::SetupPlan;
+use crate::reach::{InitStream, Reach, Socket};
 use crate::request::{DialTarget, Input, Request};
 use crate::status::{Activity, Status};
 use crate::terminal::TerminalSpec;
@@ -33,17 +35,22 @@ use crate::terminal::TerminalSpec;
 /// Talks to one init.
 #[derive(Debug, Clone)]
 pub struct Client {
-    path: PathBuf,
-    welcome: Welcome,
+    reach: Arc<dyn Reach>,
+    welcome: Option<Welcome>,
 }
 
 impl Client {
-    /// Connects once to see who is there and which version is spoken.
+    /// Connects once to init's socket on this host, to see who is there and which version is spoken.
     pub async fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
-        let path = path.as_ref().to_owned();
-        let connection = Connection::open(&path).await?;
-        let welcome = connection.welcome;
-        Ok(Self { path, welcome })
+        let reach = Arc::new(Socket::new(path.as_ref()));
+        let welcome = Some(Connection::open(&*reach).await?.welcome);
+        Ok(Self { reach, welcome })
+    }
+
+    /// Talks over streams that somebody else opens; nothing is opened before the first request.
+    pub fn over(reach: Arc<dyn Reach>) -> Self {
+        let welcome = None;
+        Self { reach, welcome }
     }
 
     /// Waits until init listens at `path`; for a machine that was just started. The last error is
@@ -65,14 +72,14 @@ impl Client {
         }
     }
 
-    /// Who answered when this client was made.
-    pub fn welcome(&self) -> &Welcome {
-        &self.welcome
+    /// Who answered when this client was made by [`Client::connect`].
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.welcome.as_ref()
     }
 
-    /// The socket.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Who answers now.
+    pub async fn greet(&self) -> Result<Welcome, ClientError> {
+        Ok(Connection::open(&*self.reach).await?.welcome)
     }
 
     /// The state at this moment.
@@ -124,7 +131,12 @@ impl Client {
 
     /// Attaches to a terminal session, or makes one.
     pub async fn terminal(&self, spec: &TerminalSpec) -> Result<TerminalStream, ClientError> {
-        let connection = self.send(&Request::Terminal(spec.clone())).await?;
+        let mut connection = Connection::open(&*self.reach).await?;
+        if spec.read_only || spec.record {
+            connection.needs_sharing("watching only, or recording, a terminal")?;
+        }
+        let request = Request::Terminal(spec.clone());
+        connection.writer.control(&request).await?;
         TerminalStream::start(connection).await
     }
 
@@ -136,13 +148,37 @@ impl Client {
     }
 
     /// A byte stream to something that listens inside. Shutting down its write half is passed on.
-    pub async fn dial(&self, target: &DialTarget) -> Result<UnixStream, ClientError> {
+    pub async fn dial(&self, target: &DialTarget) -> Result<InitStream, ClientError> {
         self.raw("dialling", &Request::Dial(target.clone())).await
     }
 
     /// A byte stream that is an SSH transport; init is the server.
-    pub async fn ssh(&self) -> Result<UnixStream, ClientError> {
+    pub async fn ssh(&self) -> Result<InitStream, ClientError> {
         self.raw("opening an SSH transport", &Request::Ssh).await
+    }
+
+    /// Says who may log in from now on; open connections that may not are closed within a second.
+    pub async fn set_access(&self, access: &Access) -> Result<(), ClientError> {
+        let request = Request::SetAccess(Box::new(access.clone()));
+        self.replace_document("setting who may log in", &request)
+            .await
+    }
+
+    /// Says what processes started from now on are given.
+    pub async fn set_credentials(&self, credentials: &Credentials) -> Result<(), ClientError> {
+        let request = Request::SetCredentials(Box::new(credentials.clone()));
+        self.replace_document("setting credentials", &request).await
+    }
+
+    async fn replace_document(
+        &self,
+        attempted: &'static str,
+        request: &Request,
+    ) -> Result<(), ClientError> {
+        let mut connection = Connection::open(&*self.reach).await?;
+        connection.needs_sharing(attempted)?;
+        connection.writer.control(request).await?;
+        done(attempted, connection.answer(attempted).await?)
     }
 
     /// Reads a file whole, as the work user.
@@ -210,7 +246,7 @@ impl Client {
     }
 
     async fn send(&self, request: &Request) -> Result<Connection, ClientError> {
-        let mut connection = Connection::open(&self.path).await?;
+        let mut connection = Connection::open(&*self.reach).await?;
         connection.writer.control(request).await?;
         Ok(connection)
     }
@@ -232,7 +268,7 @@ impl Client {
         &self,
         attempted: &'static str,
         request: &Request,
-    ) -> Result<UnixStream, ClientError> {
+    ) -> Result<InitStream, ClientError> {
         let mut connection = self.send(request).await?;
         match expect_answer(attempted, connection.answer(attempted).await?)? {
             Answer::Connected => Ok(connection.into_stream()),

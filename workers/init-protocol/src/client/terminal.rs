@@ -1,14 +1,13 @@
 //! A terminal session as seen by one viewer.
 
 use bytes::Bytes;
-use tokio::net::unix::OwnedReadHalf;
 
-use super::connection::{Connection, KeepOpen, expect_answer};
+use super::connection::{Connection, Reader, Writer, expect_answer};
 use super::unexpected;
 use crate::answer::Answer;
 use crate::error::ClientError;
 use crate::exec::{ExitOutcome, Signal};
-use crate::frame::{FrameKind, FrameReader};
+use crate::frame::FrameKind;
 use crate::id::SessionId;
 use crate::request::Input;
 use crate::terminal::TerminalSize;
@@ -44,14 +43,16 @@ pub enum TerminalEvent {
 /// The way out of a terminal.
 #[derive(Debug)]
 pub struct TerminalEvents {
-    reader: FrameReader<OwnedReadHalf>,
+    reader: Reader,
 }
 
 /// The way into a terminal. Dropping it does not end the watching.
 #[derive(Debug)]
 pub struct TerminalInput {
-    writer: KeepOpen,
+    writer: Writer,
     offset: u64,
+    /// Whether the init there understands what a viewer has taken.
+    tells_taken: bool,
 }
 
 impl TerminalStream {
@@ -64,16 +65,17 @@ impl TerminalStream {
                 from,
                 end,
             } => Ok(Self {
+                input: TerminalInput {
+                    tells_taken: connection.needs_sharing(ATTEMPTED).is_ok(),
+                    writer: connection.writer,
+                    offset: 0,
+                },
                 session,
                 created,
                 from,
                 end,
                 events: TerminalEvents {
                     reader: connection.reader,
-                },
-                input: TerminalInput {
-                    writer: KeepOpen::new(connection.writer),
-                    offset: 0,
                 },
             }),
             other => Err(unexpected(ATTEMPTED, &other)),
@@ -137,7 +139,6 @@ impl TerminalInput {
     /// Types bytes.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         self.writer
-            .get()
             .data(FrameKind::Input, self.offset, bytes)
             .await?;
         self.offset += bytes.len() as u64;
@@ -146,11 +147,20 @@ impl TerminalInput {
 
     /// Tells the session that this viewer's window has another size; the newest size of any viewer counts.
     pub async fn resize(&mut self, size: TerminalSize) -> Result<(), ClientError> {
-        Ok(self.writer.get().control(&Input::Resize(size)).await?)
+        Ok(self.writer.control(&Input::Resize(size)).await?)
     }
 
     /// Sends a signal to the foreground process group.
     pub async fn signal(&mut self, signal: Signal) -> Result<(), ClientError> {
-        Ok(self.writer.get().control(&Input::Signal(signal)).await?)
+        Ok(self.writer.control(&Input::Signal(signal)).await?)
+    }
+
+    /// Tells that every byte before `offset` was taken, which bounds how far the program runs ahead of
+    /// this viewer. An older init is not told and bounds what its socket holds.
+    pub async fn taken(&mut self, offset: u64) -> Result<(), ClientError> {
+        match self.tells_taken {
+            true => Ok(self.writer.control(&Input::Taken { offset }).await?),
+            false => Ok(()),
+        }
     }
 }

@@ -156,6 +156,6 @@ async fn next_input(
             }
             FromClient::Other
         }
-        Input::Resize(_) => FromClient::Other,
+        Input::Resize(_) | Input::Taken { .. } => FromClient::Other,
     })
 }

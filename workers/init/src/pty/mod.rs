@@ -238,7 +238,7 @@ async fn pump_input(
         match serde_json::from_slice(&frame.payload)? {
             Input::Resize(size) => session.resize(size)?,
             Input::Signal(signal) => session.signal(signal),
-            Input::EndOfInput => {}
+            Input::EndOfInput | Input::Taken { .. } => {}
         }
     }
     Ok(())

@@ -160,6 +160,7 @@ impl Session {
             first_offset: kept.first(),
             end_offset: kept.end(),
             outcome: self.progress.borrow().outcome.clone(),
+            recording: false,
         }
     }
 

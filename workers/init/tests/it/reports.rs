@@ -20,10 +20,10 @@ async fn a_returning_worker_resumes_at_its_number() {
     let mut rest = init.client.reports_so_far(middle).await.unwrap();
     let first = rest.next().await.unwrap().unwrap();
     assert_eq!(first.number, middle + 1);
-    let boot = init.client.welcome().boot_id.clone();
+    let boot = init.client.welcome().unwrap().boot_id.clone();
 
     let again = Init::start_in(init.kill().await).await;
-    assert_ne!(again.client.welcome().boot_id, boot);
+    assert_ne!(again.client.welcome().unwrap().boot_id, boot);
     let mut all = again.client.reports_so_far(0).await.unwrap();
     let mut seen = Vec::new();
     while let Some(report) = all.next().await.unwrap() {
