@@ -115,6 +115,25 @@ pub struct Heartbeat {
     pub running: Vec<OperationId>,
     /// Operations it could take now.
     pub free_slots: u32,
+    /// Where it can be reached without going through NATS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub link: Vec<LinkAddress>,
+}
+
+/// Where a node can be reached without going through NATS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LinkAddress {
+    /// A unix socket, for whoever is on the same host.
+    UnixSocket {
+        /// The kernel's id of its present boot there.
+        host: String,
+        /// Where, as the worker sees it.
+        path: String,
+    },
+    /// Something a newer worker told.
+    #[serde(other)]
+    Unknown,
 }
 
 impl EventData for NodeEvent {

@@ -67,6 +67,7 @@ pub mod event_log;
 pub mod exec;
 mod feed;
 pub mod heartbeat;
+pub mod link;
 pub mod logs;
 mod memory;
 pub mod parked;

@@ -121,6 +121,7 @@ impl World {
             at,
             running: Vec::new(),
             free_slots: 4,
+            link: Vec::new(),
         };
         self.app.queries().pulse().hear(heartbeat);
     }

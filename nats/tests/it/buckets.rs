@@ -19,6 +19,7 @@ async fn the_last_heartbeat_of_each_node_is_kept_and_new_ones_are_heard() {
         at: Timestamp::now(),
         running: vec![],
         free_slots,
+        link: Vec::new(),
     };
     let (first, second) = (node(), node());
     let (one, two, three) = (beat(first, 1), beat(first, 2), beat(second, 3));

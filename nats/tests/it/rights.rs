@@ -242,6 +242,7 @@ async fn a_worker_can_do_all_of_its_work() {
         at,
         running: vec![],
         free_slots: 1,
+        link: Vec::new(),
     };
     Heartbeats::on(&bus).beat(&heartbeat).await.unwrap();
     delivery.done().await.unwrap();

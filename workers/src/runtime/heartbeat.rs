@@ -41,6 +41,7 @@ impl<P: Provider> Runtime<P> {
                 at: Timestamp::now(),
                 running: self.running(),
                 free_slots: room.free(),
+                link: Vec::new(),
             };
             if let Err(error) = heartbeats.beat(&heartbeat).await {
                 tracing::warn!(%error, "the heartbeat was not heard");

@@ -1,0 +1,22 @@
+//! The worker's end: answers whoever asks for a way into one of its workspaces.
+
+use std::sync::Arc;
+
+use nexus_events::id::NodeId;
+use tokio_util::sync::CancellationToken;
+
+use super::{Doors, LinkListen};
+use crate::connect::Bus;
+
+/// Serves both ways until `stop`; streams handed over directly go on after it.
+///
+/// `bus` is a connection of its own, so that bytes do not stand in the way of commands.
+pub async fn serve(
+    _bus: Bus,
+    node: NodeId,
+    doors: Arc<dyn Doors>,
+    listen: LinkListen,
+    stop: CancellationToken,
+) {
+    listen.serve(node, doors, stop).await;
+}
