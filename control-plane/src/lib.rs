@@ -40,3 +40,4 @@ pub mod queries;
 pub mod reconcile;
 pub mod sealing;
 pub mod settings;
+pub mod tickets;

@@ -2,6 +2,8 @@
 
 mod connect;
 mod seed;
+mod sign_in;
+mod terminal;
 
 pub use connect::{
     OpenPreviewRequest, OpenedPreview, PlaceHoldRequest, PreviewView, ProjectionView,
@@ -10,6 +12,11 @@ pub use seed::{
     CreateWorkspaceReply, CreateWorkspaceRequest, RegisterUserReply, RegisterUserRequest,
     RepositoryRequest, ServiceRequest, StatusRepository, StatusService, StatusSsh,
     WorkspaceStatusReply,
+};
+pub use sign_in::{SignInRequest, SignInView, TicketView};
+pub use terminal::{
+    BINARY_PROTOCOL, DESCRIPTOR_HEADER, JSON_PROTOCOL, STREAM_PROTOCOL, TerminalAsk, TerminalList,
+    TerminalTold, TerminalView,
 };
 
 use std::collections::BTreeMap;
