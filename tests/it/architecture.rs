@@ -12,7 +12,11 @@ use serde_json::Value;
 const ARROWS: [(&str, &[&str]); 8] = [
     ("nexus-events", &[]),
     ("nexus-nats", &["nexus-events"]),
-    ("nexus-control-plane", &["nexus-events", "nexus-nats"]),
+    // Its gateway speaks to the init of a workspace end to end, whatever carries the bytes.
+    (
+        "nexus-control-plane",
+        &["nexus-events", "nexus-nats", "nexus-init-protocol"],
+    ),
     (
         "nexus-workers",
         &["nexus-events", "nexus-nats", "nexus-init-protocol"],
@@ -39,7 +43,7 @@ const GATES: [(&str, &[&str]); 5] = [
     ("axum", &["nexus-control-plane"]),
     ("rusqlite", &["nexus-control-plane", "nexus-tests"]),
     ("bollard", &["nexus-workers"]),
-    ("russh", &["nexus-init"]),
+    ("russh", &["nexus-init", "nexus-control-plane"]),
 ];
 
 /// What must not stand behind the contract crate, at any distance: runtimes, sockets, databases,
@@ -311,7 +315,10 @@ fn each_source(mut check: impl FnMut(&str, &str) -> anyhow::Result<()>) -> anyho
             let entry = entry?;
             let path = folder.join(entry.file_name());
             if entry.file_type()?.is_dir() {
-                open.push(path);
+                // What a package manager put there is not ours.
+                if path.file_name().is_none_or(|name| name != "node_modules") {
+                    open.push(path);
+                }
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 seen += 1;
                 let text = fs::read_to_string(entry.path())?;
