@@ -2,7 +2,7 @@
 //!
 //! Where to look: [`provider`] the contract every provider keeps, [`providers`] the real ones,
 //! [`runtime`] from a command to its outcome in the log, [`ports`] the way into workspaces over
-//! TCP, [`init`] the program put into every workspace. For tests (feature `testing`): `fake`, a
+//! TCP, [`link`] the control plane's way in, [`init`] the program put into every workspace. For tests (feature `testing`): `fake`, a
 //! scripted provider, and `conformance`, the suite every provider passes.
 
 #[cfg(feature = "testing")]
@@ -10,6 +10,7 @@ pub mod conformance;
 #[cfg(feature = "testing")]
 pub mod fake;
 pub mod init;
+pub mod link;
 pub mod ports;
 pub mod provider;
 pub mod providers;

@@ -51,6 +51,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexus_events::id::NodeId;
+use nexus_events::node::LinkAddress;
 use nexus_events::workspace::Workspace;
 use nexus_nats::{Log, Repository};
 use tokio_util::sync::CancellationToken;
@@ -80,6 +81,8 @@ pub struct RuntimeOptions {
     pub retry_budget: Duration,
     /// How long running operations may go on after the worker was asked to end.
     pub shutdown_grace: Duration,
+    /// Where this node can be reached directly, for the heartbeat.
+    pub link: Vec<LinkAddress>,
 }
 
 impl Default for RuntimeOptions {
@@ -90,6 +93,7 @@ impl Default for RuntimeOptions {
             fence_interval: Duration::from_secs(2),
             retry_budget: Duration::from_secs(20),
             shutdown_grace: Duration::from_secs(20),
+            link: Vec::new(),
         }
     }
 }

@@ -41,7 +41,7 @@ impl<P: Provider> Runtime<P> {
                 at: Timestamp::now(),
                 running: self.running(),
                 free_slots: room.free(),
-                link: Vec::new(),
+                link: self.shared.options.link.clone(),
             };
             if let Err(error) = heartbeats.beat(&heartbeat).await {
                 tracing::warn!(%error, "the heartbeat was not heard");

@@ -1,13 +1,16 @@
 //! A worker's life: connect, say who it is, find again what runs, take commands, say good-bye.
 
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use nexus_events::node::NodeProfile;
 use nexus_nats::exec::Execs;
+use nexus_nats::link::{self, LinkListen};
 use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, Options, Role, StepLogs};
 use nexus_workers::init;
+use nexus_workers::link::InitDoors;
 use nexus_workers::ports::Ports;
 use nexus_workers::provider::Provider;
 use nexus_workers::providers::docker::{DockerOptions, DockerProvider};
@@ -89,6 +92,8 @@ impl Life<'_> {
         tracing::info!(%node, engine = profile.engine, "the worker starts");
         let membership = Membership::join(self.log.clone(), node, profile).await?;
         let provider = make(&instance(&self.log).await?).context("preparing the provider")?;
+        let listen = LinkListen::at(&self.home.folder().join("link.sock"))
+            .context("listening for the link")?;
         let runtime = Runtime::new(
             provider,
             node,
@@ -98,6 +103,7 @@ impl Life<'_> {
             Positions::in_folder(self.home.folder().join("positions"))?,
             RuntimeOptions {
                 slots: self.args.slots.into(),
+                link: listen.addresses(),
                 ..RuntimeOptions::default()
             },
         );
@@ -110,7 +116,7 @@ impl Life<'_> {
             ),
             Err(error) => tracing::warn!(%error, "machines are compared with the log later"),
         }
-        self.work(&runtime, membership).await
+        self.work(&runtime, membership, listen).await
     }
 
     /// A worker whose engine does not run joins all the same: its commands then fail with a cause
@@ -140,6 +146,7 @@ impl Life<'_> {
         self,
         runtime: &Runtime<P>,
         membership: Membership,
+        listen: LinkListen,
     ) -> anyhow::Result<()> {
         let queues = runtime.queues(&CommandQueue::on(self.bus)).await?;
         let room = queues.room();
@@ -154,11 +161,24 @@ impl Life<'_> {
             let stop = self.stop.clone();
             tokio::spawn(async move { runtime.serve_execs(&execs, stop).await })
         };
+        let link = {
+            // A connection of its own: bytes never stand in the way of commands.
+            let bus = connect(self.args).await?;
+            let doors = Arc::new(InitDoors::of(runtime));
+            tokio::spawn(link::serve(
+                bus,
+                runtime.node(),
+                doors,
+                listen,
+                beating.clone(),
+            ))
+        };
         tracing::info!("the worker takes commands");
         runtime.consume(queues, self.stop).await;
         beating.cancel();
         let membership = heart.await.context("the heartbeat ended")?;
         execs.await.context("serving commands ended")??;
+        link.await.context("serving the link ended")?;
         let farewell = async {
             membership.leave().await?;
             self.bus.drain().await;
