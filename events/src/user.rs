@@ -4,13 +4,20 @@
 //! [`Sealed`] under a key of the user's own, kept apart from the log. Erasing a user is dropping
 //! that key; the events stay and say nothing.
 
-use std::collections::BTreeMap;
+mod certificates;
+mod credentials;
+
+pub use certificates::{Certified, MOST_CERTIFICATE_TIME};
+pub use credentials::{CredentialName, Kept, MOST_CREDENTIALS};
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::{Aggregate, Decision, EventData, Kind};
 use crate::id::{TokenId, UserId};
+use certificates::MOST_CERTIFIED;
 
 /// A personal value, encrypted under its user's key; base64, opaque to everything here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +55,18 @@ pub struct User {
     pub keys: BTreeMap<String, Sealed>,
     /// Tokens in force.
     pub tokens: BTreeMap<TokenId, Token>,
+    /// Credentials put into their workspaces.
+    #[serde(default)]
+    pub credentials: BTreeMap<CredentialName, Kept>,
+    /// What runs in their workspaces after a start.
+    #[serde(default)]
+    pub post_start: Option<Kept>,
+    /// Keys with a certificate in force, by fingerprint.
+    #[serde(default)]
+    pub certified: BTreeMap<String, Certified>,
+    /// Keys whose certificates count no more, by fingerprint, and until when that matters.
+    #[serde(default)]
+    pub refused: BTreeMap<String, Timestamp>,
     /// Whether the user was erased.
     pub erased: bool,
 }
@@ -86,6 +105,24 @@ pub enum UserEvent {
     },
     /// A token counts no more.
     TokenRevoked { id: TokenId, at: Timestamp },
+    /// A certificate over a public key was handed out.
+    CertificateIssued {
+        fingerprint: String,
+        token: Option<TokenId>,
+        valid_before: Timestamp,
+        at: Timestamp,
+    },
+    /// Credentials were set (name to digest) or removed.
+    CredentialsChanged {
+        set: BTreeMap<CredentialName, String>,
+        removed: BTreeSet<CredentialName>,
+        at: Timestamp,
+    },
+    /// What runs after a start is another script (its digest), or none.
+    ScriptsChanged {
+        post_start: Option<String>,
+        at: Timestamp,
+    },
     /// The user's key was dropped; what is sealed under it is lost for good.
     Erased { at: Timestamp },
 }
@@ -113,6 +150,20 @@ pub enum UserCommand {
     },
     RevokeToken {
         id: TokenId,
+        at: Timestamp,
+    },
+    IssueCertificate {
+        fingerprint: String,
+        certified: Certified,
+        at: Timestamp,
+    },
+    ChangeCredentials {
+        set: BTreeMap<CredentialName, String>,
+        removed: BTreeSet<CredentialName>,
+        at: Timestamp,
+    },
+    ChangeScripts {
+        post_start: Option<String>,
         at: Timestamp,
     },
     Erase {
@@ -152,6 +203,9 @@ impl EventData for UserEvent {
             Self::KeyRemoved { .. } => "key_removed",
             Self::TokenIssued { .. } => "token_issued",
             Self::TokenRevoked { .. } => "token_revoked",
+            Self::CertificateIssued { .. } => "certificate_issued",
+            Self::CredentialsChanged { .. } => "credentials_changed",
+            Self::ScriptsChanged { .. } => "scripts_changed",
             Self::Erased { .. } => "erased",
         }
     }
@@ -165,13 +219,18 @@ impl User {
             (Some(_), false) => Ok(()),
         }
     }
+
+    /// Whether a key opens anything, registered or certified.
+    fn lets_in(&self, fingerprint: &str) -> bool {
+        self.keys.contains_key(fingerprint) || self.certified.contains_key(fingerprint)
+    }
 }
 
-fn limited(count: usize, what: &'static str) -> Result<(), UserRejection> {
-    if count < MOST {
+fn limited(count: usize, what: &'static str, most: usize) -> Result<(), UserRejection> {
+    if count < most {
         Ok(())
     } else {
-        Err(UserRejection::TooMany { what, most: MOST })
+        Err(UserRejection::TooMany { what, most })
     }
 }
 
@@ -202,14 +261,14 @@ impl Aggregate for User {
                 public_key,
                 at,
             } => {
-                limited(self.keys.len(), "keys")?;
+                limited(self.keys.len(), "keys", MOST)?;
                 Decision::Event(UserEvent::KeyAdded {
                     fingerprint,
                     public_key,
                     at,
                 })
             }
-            UserCommand::RemoveKey { fingerprint, at } if self.keys.contains_key(&fingerprint) => {
+            UserCommand::RemoveKey { fingerprint, at } if self.lets_in(&fingerprint) => {
                 Decision::Event(UserEvent::KeyRemoved { fingerprint, at })
             }
             UserCommand::RemoveKey { .. } => Decision::Nothing("there is no such key"),
@@ -217,13 +276,35 @@ impl Aggregate for User {
                 Decision::Nothing("the token was issued already")
             }
             UserCommand::IssueToken { id, token, at } => {
-                limited(self.tokens.len(), "tokens")?;
+                limited(self.tokens.len(), "tokens", MOST)?;
                 Decision::Event(UserEvent::TokenIssued { id, token, at })
             }
             UserCommand::RevokeToken { id, at } if self.tokens.contains_key(&id) => {
                 Decision::Event(UserEvent::TokenRevoked { id, at })
             }
             UserCommand::RevokeToken { .. } => Decision::Nothing("there is no such token"),
+            UserCommand::IssueCertificate {
+                fingerprint,
+                certified,
+                at,
+            } => {
+                let others = self.certified.iter().filter(|(other, certified)| {
+                    **other != fingerprint && certified.valid_before > at
+                });
+                limited(others.count(), "certified keys", MOST_CERTIFIED)?;
+                Decision::Event(UserEvent::CertificateIssued {
+                    fingerprint,
+                    token: certified.token,
+                    valid_before: certified.valid_before,
+                    at,
+                })
+            }
+            UserCommand::ChangeCredentials { set, removed, at } => {
+                credentials::change(self, set, removed, at)?
+            }
+            UserCommand::ChangeScripts { post_start, at } => {
+                credentials::change_scripts(self, post_start, at)
+            }
             UserCommand::Erase { at } => Decision::Event(UserEvent::Erased { at }),
             UserCommand::Register { .. } => Decision::Nothing("the user is registered already"),
         })
@@ -237,16 +318,43 @@ impl Aggregate for User {
                 public_key,
                 ..
             } => {
+                self.refused.remove(&fingerprint);
                 self.keys.insert(fingerprint, public_key);
             }
-            UserEvent::KeyRemoved { fingerprint, .. } => {
+            UserEvent::KeyRemoved { fingerprint, at } => {
                 self.keys.remove(&fingerprint);
+                self.refuse_key(&fingerprint, at);
             }
             UserEvent::TokenIssued { id, token, .. } => {
                 self.tokens.insert(id, token);
             }
-            UserEvent::TokenRevoked { id, .. } => {
+            UserEvent::TokenRevoked { id, at } => {
                 self.tokens.remove(&id);
+                self.refuse_token(id, at);
+            }
+            UserEvent::CertificateIssued {
+                fingerprint,
+                token,
+                valid_before,
+                at,
+            } => {
+                let certified = Certified {
+                    token,
+                    valid_before,
+                };
+                self.certify(fingerprint, certified, at);
+            }
+            UserEvent::CredentialsChanged { set, removed, at } => {
+                self.credentials.retain(|name, _| !removed.contains(name));
+                self.credentials
+                    .extend(set.into_iter().map(|(name, digest)| {
+                        let changed_at = at;
+                        (name, Kept { digest, changed_at })
+                    }));
+            }
+            UserEvent::ScriptsChanged { post_start, at } => {
+                let changed_at = at;
+                self.post_start = post_start.map(|digest| Kept { digest, changed_at });
             }
             UserEvent::Erased { .. } => {
                 self = Self {

@@ -3,7 +3,9 @@
 mod connect;
 mod seed;
 mod sign_in;
+mod ssh;
 mod terminal;
+mod user_settings;
 
 pub use connect::{
     OpenPreviewRequest, OpenedPreview, PlaceHoldRequest, PreviewView, ProjectionView,
@@ -14,10 +16,12 @@ pub use seed::{
     WorkspaceStatusReply,
 };
 pub use sign_in::{SignInRequest, SignInView, TicketView};
+pub use ssh::{AuthorityView, CertificateReply, CertificateRequest, JumpHostView};
 pub use terminal::{
     BINARY_PROTOCOL, DESCRIPTOR_HEADER, JSON_PROTOCOL, STREAM_PROTOCOL, TerminalAsk, TerminalList,
     TerminalTold, TerminalView,
 };
+pub use user_settings::{CredentialView, CredentialsChange, CredentialsView, Scripts};
 
 use std::collections::BTreeMap;
 

@@ -236,9 +236,24 @@ fn user_events() {
                 at: at(3),
             },
             UserEvent::TokenRevoked { id, at: at(4) },
+            UserEvent::CertificateIssued {
+                fingerprint: "SHA256:y".into(),
+                token: Some(id),
+                valid_before: at(9),
+                at: at(4),
+            },
+            UserEvent::CredentialsChanged {
+                set: [("env.TOKEN".parse().unwrap(), "00ff".into())].into(),
+                removed: ["files.~/.netrc".parse().unwrap()].into(),
+                at: at(4),
+            },
+            UserEvent::ScriptsChanged {
+                post_start: Some("00ff".into()),
+                at: at(4),
+            },
             UserEvent::Erased { at: at(5) },
         ],
-        6,
+        9,
     );
 }
 

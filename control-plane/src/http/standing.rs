@@ -111,7 +111,10 @@ impl Doorman {
             UserEvent::Registered { .. }
             | UserEvent::KeyAdded { .. }
             | UserEvent::KeyRemoved { .. }
-            | UserEvent::TokenIssued { .. } => return,
+            | UserEvent::TokenIssued { .. }
+            | UserEvent::CertificateIssued { .. }
+            | UserEvent::CredentialsChanged { .. }
+            | UserEvent::ScriptsChanged { .. } => return,
         };
         // Nobody listening is no fault.
         let _ = self.revoked.send(revoked);

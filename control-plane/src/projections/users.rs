@@ -78,7 +78,10 @@ fn apply_to_tokens(
         }
         UserEvent::Registered { .. }
         | UserEvent::KeyAdded { .. }
-        | UserEvent::KeyRemoved { .. } => {}
+        | UserEvent::KeyRemoved { .. }
+        | UserEvent::CertificateIssued { .. }
+        | UserEvent::CredentialsChanged { .. }
+        | UserEvent::ScriptsChanged { .. } => {}
     }
     Ok(())
 }
