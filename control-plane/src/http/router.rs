@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use super::error::{Refusal, SEE_DOCS, render};
 use super::routes::{
-    document, events, exec, health, keys, lifecycle, logs, metrics, nodes, operations, parked,
-    status, timeline, tokens, users, workspaces,
+    activity, document, events, exec, health, keys, lifecycle, logs, metrics, nodes, operations,
+    parked, status, timeline, tokens, users, workspaces,
 };
 use super::{Api, HostNames, auth, openapi, patience, reply, trace};
 use crate::app::App;
@@ -27,6 +27,7 @@ fn table() -> OpenApiRouter<Api> {
         .routes(routes!(lifecycle::start))
         .routes(routes!(lifecycle::stop))
         .routes(routes!(lifecycle::delete))
+        .routes(routes!(activity::observe))
         .routes(routes!(timeline::events))
         .routes(routes!(timeline::operations))
         .routes(routes!(logs::read))

@@ -1,6 +1,7 @@
 //! One file per resource: its parameters, its handlers, what the document says of them. Handlers
 //! read the request, call one command or query, and answer; nothing is decided here.
 
+pub(super) mod activity;
 pub(super) mod document;
 pub(super) mod events;
 pub(super) mod exec;

@@ -554,6 +554,7 @@ fn paths(world: &World) -> Vec<Case> {
         foreign("deleting another's", Method::POST, "/delete"),
         foreign("deleting another's, plainly", Method::DELETE, ""),
         foreign("a command in another's", Method::POST, "/exec").json(json!({ "argv": ["id"] })),
+        foreign("using another's", Method::POST, "/activity").json(json!({ "source": "ssh" })),
         exec(
             "a command where nothing runs",
             Who::Alice,

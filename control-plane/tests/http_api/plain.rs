@@ -4,6 +4,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::server::{Server, User, noon, public_key};
+use crate::worker::bring_up;
 
 fn named(name: &str) -> Value {
     json!({ "name": name, "spec": { "provider": "process" } })
@@ -264,4 +265,31 @@ async fn probes_and_figures_tell_how_it_fares() {
         "routes are patterns"
     );
     assert!(!metrics.text.contains(&alice.id), "no id is a label");
+}
+
+#[tokio::test]
+async fn use_that_no_init_can_see_is_told_and_counts() {
+    let (server, alice) = server_with_alice().await;
+    let owner = server.bearer(&alice.token);
+    let accepted = owner.post("/api/v1/workspaces", named("hello")).await;
+    let id = accepted.field("workspace");
+    bring_up(&server, &id, accepted.sequence()).await;
+    server.visible(server.last_sequence().await).await;
+    let path = format!("/api/v1/workspaces/{id}");
+
+    let used = |body| async {
+        let told = owner.post(&format!("{path}/activity"), body).await;
+        (told.status, told.body)
+    };
+    let (status, body) = used(json!({ "source": "preview" })).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{body}");
+    server.visible(server.last_sequence().await).await;
+    let seen = owner.get(&path).await;
+    assert!(
+        seen.body["activity"]["preview"].is_string(),
+        "{}",
+        seen.body
+    );
+    let (status, body) = used(json!({ "source": "magic" })).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
 }

@@ -40,6 +40,7 @@ const TABLE: &str = "
     POST /api/v1/users/{id}/keys
     POST /api/v1/workspaces
     POST /api/v1/workspaces/create
+    POST /api/v1/workspaces/{id}/activity
     POST /api/v1/workspaces/{id}/delete
     POST /api/v1/workspaces/{id}/exec
     POST /api/v1/workspaces/{id}/start
