@@ -14,6 +14,7 @@
 mod api;
 mod asked;
 mod auth;
+mod dashboard;
 mod docs;
 mod error;
 mod extract;

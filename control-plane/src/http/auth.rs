@@ -5,6 +5,7 @@
 //!  Host is one of ours, else 403                        │
 //!  Origin, where something changes, else 403            │
 //!        └────────────────────┬─────────────────────────┘
+//!                     a file of the dashboard? that, to everybody
 //!                     a token? its bearer, else 401
 //!                     none, and the kernel says the socket's other end is
 //!                     this server's own user or root? the operator
@@ -28,6 +29,7 @@ use axum::response::{IntoResponse, Response};
 use nexus_events::problem::ProblemCode;
 
 use super::Api;
+use super::dashboard;
 use super::error::Refusal;
 use super::listen::Peer;
 use crate::identity::Identity;
@@ -42,6 +44,9 @@ const PAGES: [&str; 2] = ["/docs", "/openapi.json"];
 pub(crate) async fn identify(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     if let Err(refusal) = check_site(&api, &request) {
         return refusal.into_response();
+    }
+    if let Some(file) = dashboard::answer(&request) {
+        return file;
     }
     let route = request
         .extensions()

@@ -1,6 +1,7 @@
 //! The API over HTTP, against a control plane whose log is in memory.
 
 mod bad_requests;
+mod dashboard;
 mod document;
 mod listening;
 mod plain;
