@@ -30,6 +30,7 @@ mod schema;
 pub(crate) mod timeline;
 mod users;
 mod workspaces;
+mod write_ahead;
 pub(crate) mod writer;
 
 pub(crate) use model::{Decoded, SubjectEvent};

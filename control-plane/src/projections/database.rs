@@ -148,7 +148,8 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, ProjectionError> {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             connection.pragma_update(None, "cache_size", -2048)?;
-            connection.pragma_update(None, "wal_autocheckpoint", 1000)?;
+            // `write_ahead` does it beside the writer; this is for when that fails.
+            connection.pragma_update(None, "wal_autocheckpoint", 20_000)?;
             connection.set_prepared_statement_cache_capacity(32);
             Ok(connection)
         })

@@ -10,6 +10,7 @@ use super::checkpoint::{self, Checkpoint, READ_MODEL};
 use super::database::{self, Database};
 use super::model::{Decoded, Model};
 use super::timeline::Concern;
+use super::write_ahead::Checkpoints;
 use super::{ProjectionError, rebuild};
 
 /// Batches waiting for the writer: it folds one while the next is read.
@@ -51,11 +52,13 @@ impl Writer {
     ) -> Result<(Self, std::thread::JoinHandle<()>), ProjectionError> {
         let (jobs, received) = mpsc::channel(WAITING);
         let folder = Folder::new(database::open_writer(&file)?);
+        let checkpoints = Checkpoints::start(file.clone())?;
         let thread = Thread {
             file,
             readers,
             announce,
             folder,
+            checkpoints,
         };
         let handle = std::thread::Builder::new()
             .name("projections".into())
@@ -106,6 +109,7 @@ struct Thread {
     readers: Database,
     announce: Arc<dyn Announce>,
     folder: Folder,
+    checkpoints: Checkpoints,
 }
 
 impl Thread {
@@ -146,6 +150,7 @@ impl Thread {
         };
         let events: Vec<_> = events.into_iter().zip(concerns).collect();
         self.announce.projected(&events, checkpoint);
+        self.checkpoints.note_commit();
     }
 
     fn swap(&mut self, new: PathBuf) -> Result<Checkpoint, ProjectionError> {
@@ -155,9 +160,10 @@ impl Thread {
                 .map_err(ProjectionError::database("letting go of the read model"))?,
         );
         drop(std::mem::replace(&mut self.folder, closed));
-        let renamed = self
-            .readers
-            .while_closed(|| rebuild::put_in_place(&new, &self.file));
+        let renamed = self.checkpoints.while_none_runs(|| {
+            self.readers
+                .while_closed(|| rebuild::put_in_place(&new, &self.file))
+        });
         self.folder = Folder::new(database::open_writer(&self.file)?);
         renamed?;
         if let Some(policies) = policies {
