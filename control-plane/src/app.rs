@@ -16,6 +16,7 @@ use crate::backbone::Backbone;
 use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::directory::DirectoryError;
+use crate::gateway::Gateway;
 use crate::hub::Hub;
 use crate::projections::ProjectionError;
 use crate::projections::runner::RebuildRequest;
@@ -82,6 +83,7 @@ struct Parts {
     queries: Queries,
     commands: Commands,
     hub: Hub,
+    gateway: Gateway,
     reconciler: Reconciler,
     logs: Option<StepLogs>,
     caught_up: watch::Receiver<bool>,
@@ -121,6 +123,11 @@ impl App {
     /// The tail.
     pub fn hub(&self) -> &Hub {
         &self.parts.hub
+    }
+
+    /// The ways into workspaces.
+    pub fn gateway(&self) -> &Gateway {
+        &self.parts.gateway
     }
 
     /// The reconcilers, to run one now.

@@ -1,8 +1,11 @@
 //! Everything the core reaches over the bus, in one place: real, or in memory for tests.
 
+use std::sync::Arc;
+
 use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, Parked, UserKeys};
 
 use crate::dispatch::Dispatch;
+use crate::gateway::Lines;
 use crate::key_store::KeyStore;
 use crate::parking::Parking;
 
@@ -19,6 +22,8 @@ pub struct Backbone {
     pub parking: Parking,
     /// Users' keys, wrapped.
     pub key_store: KeyStore,
+    /// Byte streams to workspaces; `None` where there is no way to any.
+    pub lines: Option<Arc<dyn Lines>>,
 }
 
 impl Backbone {
@@ -30,7 +35,15 @@ impl Backbone {
             dispatch: Dispatch::Bus(CommandQueue::on(bus)),
             parking: Parking::Bus(Parked::on(bus)),
             key_store: KeyStore::Bus(UserKeys::on(bus)),
+            lines: None,
         }
+    }
+
+    /// The same, reaching workspaces over `lines`.
+    #[must_use]
+    pub fn with_lines(mut self, lines: Arc<dyn Lines>) -> Self {
+        self.lines = Some(lines);
+        self
     }
 
     /// All of it in memory.
@@ -41,6 +54,7 @@ impl Backbone {
             dispatch: Dispatch::memory(),
             parking: Parking::memory(),
             key_store: KeyStore::memory(),
+            lines: None,
         }
     }
 

@@ -24,6 +24,7 @@ pub mod commands;
 pub mod daemon;
 pub mod directory;
 pub mod dispatch;
+pub mod gateway;
 mod health;
 
 pub mod http;

@@ -19,6 +19,7 @@ use crate::announce::Announcer;
 use crate::backbone::Backbone;
 use crate::commands::{Commands, Ports};
 use crate::directory::Directory;
+use crate::gateway::Gateway;
 use crate::hub::{self, Hub, Live};
 use crate::parking::Parking;
 use crate::policies::{self, Performer};
@@ -152,8 +153,17 @@ impl Plane {
             reconcile::drive(reconciler.clone(), clock.clone(), undelivered, stop.clone());
         tasks.spawn(reconciling);
         listen(&backbone, &queries, &tasks, &stop);
+        let hub = Hub::new(model.live, queries.clone(), stop.clone());
+        let gateway = Gateway::new(
+            backbone.lines.clone(),
+            queries.clone(),
+            commands.clone(),
+            hub.clone(),
+            clock.clone(),
+        );
         let parts = Parts {
-            hub: Hub::new(model.live, queries.clone(), stop.clone()),
+            hub,
+            gateway,
             logs: backbone.bus.as_ref().map(StepLogs::on),
             started: clock.now(),
             settings,

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 use nexus_events::spec::{Provider, SourceRules};
+use nexus_nats::link::Way;
 
 use crate::settings::Settings;
 
@@ -87,6 +88,9 @@ pub struct DaemonArguments {
     )]
     #[arg(value_name = "HOST")]
     pub allow_host: Vec<String>,
+    /// The only way to take to workspaces: direct or relay [default: direct where there is one]
+    #[arg(long, env = "NEXUS_LINK", value_name = "WAY")]
+    pub link: Option<Way>,
     /// Ports for SSH, pool by pool
     #[arg(
         long,

@@ -12,6 +12,8 @@ use crate::settings::Settings;
 /// A connection, and the child behind it where there is one.
 pub(super) struct Connected {
     pub(super) bus: Bus,
+    /// A second one, so that relayed bytes do not stand in the way of the log.
+    pub(super) link: Bus,
     pub(super) embedded: Option<Embedded>,
     /// How workers connect.
     pub(super) worker: WorkerAccess,
@@ -46,15 +48,19 @@ impl Connected {
         let embedded = Embedded::start(options)
             .await
             .context("starting the nats-server")?;
-        let bus = Bus::connect(embedded.options(Role::ControlPlane))
-            .await
-            .context("connecting to the nats-server started here")?;
+        let connect = async || {
+            Bus::connect(embedded.options(Role::ControlPlane))
+                .await
+                .context("connecting to the nats-server started here")
+        };
+        let (bus, link) = (connect().await?, connect().await?);
         let worker = WorkerAccess {
             url: embedded.url().to_owned(),
             seed_file: Some(embedded.seed_file(Role::Worker)),
         };
         Ok(Self {
             bus,
+            link,
             embedded: Some(embedded),
             worker,
         })
@@ -65,13 +71,19 @@ impl Connected {
         if let Some(seed) = &arguments.nats_creds {
             options = options.seed_file(seed);
         }
-        let bus = Bus::connect(options).await.context("connecting to NATS")?;
+        let connect = async || {
+            Bus::connect(options.clone())
+                .await
+                .context("connecting to NATS")
+        };
+        let (bus, link) = (connect().await?, connect().await?);
         let worker = WorkerAccess {
             url: url.to_owned(),
             seed_file: arguments.nats_worker_creds.clone(),
         };
         Ok(Self {
             bus,
+            link,
             embedded: None,
             worker,
         })
@@ -79,6 +91,7 @@ impl Connected {
 
     /// Closes the connection, then ends the child: it is the last to stop.
     pub(super) async fn close(self) {
+        self.link.drain().await;
         self.bus.drain().await;
         if let Some(embedded) = self.embedded {
             embedded.stop().await;

@@ -1,6 +1,9 @@
 //! Starting, serving and stopping, in order.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
+use nexus_nats::link::{LinkOptions, Links};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -30,9 +33,15 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
     let stop = stop_on_signals()?;
 
     let connected = Connected::establish(&arguments, &settings).await?;
+    let links = Links::on(
+        &connected.link,
+        LinkOptions {
+            only: arguments.link,
+        },
+    );
     let options = Options {
         settings: settings.clone(),
-        backbone: Backbone::on(&connected.bus),
+        backbone: Backbone::on(&connected.bus).with_lines(Arc::new(links)),
         clock: Clock::system(),
     };
     let plane = Plane::start(options).await?;
