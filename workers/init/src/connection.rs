@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::workspace::{INIT_VERSION, Workspace};
-use crate::{dial, exec, files, pty, ssh};
+use crate::{access, dial, exec, files, hand_over, pty, ssh};
 
 /// A peer that does not say what it wants is let go.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,6 +29,12 @@ pub(crate) enum ConnectionError {
     Silent(#[from] tokio::time::error::Elapsed),
     #[error("moving bytes")]
     Io(#[from] std::io::Error),
+}
+
+/// The socket whole again, right after a message: nothing more was read from it.
+pub(crate) fn reunite(reader: Reader, writer: Writer) -> Result<UnixStream, ConnectionError> {
+    let whole = reader.into_inner().reunite(writer.into_inner());
+    Ok(whole.map_err(std::io::Error::other)?)
 }
 
 /// Serves one connection to its end.
@@ -117,10 +123,14 @@ async fn answer(
         Request::CloseTerminal { session } => pty::close(&workspace, &session),
         Request::Dial(target) => return dial::serve(&workspace, target, reader, writer).await,
         Request::Ssh => return ssh::serve(workspace, reader, writer).await,
-        Request::HandOver(_)
-        | Request::DialSocket(_)
-        | Request::SetAccess(_)
-        | Request::SetCredentials(_) => Err(Failure::new(
+        Request::HandOver(target) => {
+            return hand_over::serve(workspace, target, reader, writer).await;
+        }
+        Request::DialSocket(target) => {
+            return dial::give_out(&workspace, target, reader, writer).await;
+        }
+        Request::SetAccess(access) => access::set(&workspace, &access),
+        Request::SetCredentials(_) => Err(Failure::new(
             FailureCode::Invalid,
             "this build of nexus-init cannot do that yet",
         )),

@@ -20,8 +20,6 @@ pub(crate) struct Context {
     pub(crate) env: BTreeMap<String, String>,
     /// Where the plan's secret files are; none when there are none.
     pub(crate) secrets: Option<PathBuf>,
-    pub(crate) authorized_keys: Vec<String>,
-    pub(crate) allow_agent_forwarding: bool,
 }
 
 /// Descriptors of a child to be.
@@ -53,8 +51,6 @@ impl Context {
             account,
             env: BTreeMap::new(),
             secrets: None,
-            authorized_keys: Vec::new(),
-            allow_agent_forwarding: false,
         }
     }
 
@@ -65,8 +61,6 @@ impl Context {
             directory: PathBuf::from(&plan.workspace_directory),
             env: plan.env.clone(),
             secrets,
-            authorized_keys: plan.authorized_keys.clone(),
-            allow_agent_forwarding: plan.allow_agent_forwarding,
         }
     }
 

@@ -1,21 +1,21 @@
-//! Byte streams to what listens inside, services bound to loopback included.
+//! Byte streams to what listens inside, services bound to loopback included: carried over the
+//! connection that asked, given out as a connected socket, or joined to a connection handed over.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_init_protocol::{ActivitySource, Answer, DialTarget, Failure, FailureCode};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use nexus_init_protocol::{ActivitySource, Answer, DialTarget, Failure, FailureCode, descriptor};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::connection::{ConnectionError, Reader, Writer};
+use crate::connection::{ConnectionError, Reader, Writer, reunite};
+use crate::relay::{Socket, join};
 use crate::workspace::Workspace;
 
 /// A loopback listener accepts at once or is too busy to be of use.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-const BUFFER: usize = 64 << 10;
 
 /// Answers a `Dial` request.
 pub(crate) async fn serve(
@@ -24,35 +24,57 @@ pub(crate) async fn serve(
     reader: Reader,
     mut writer: Writer,
 ) -> Result<(), ConnectionError> {
-    let connected = tokio::time::timeout(CONNECT_TIMEOUT, connect(workspace, &target)).await;
-    let stream = match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-        Ok(stream) => stream,
-        Err(error) => {
-            let failure = explain(&target, &error);
-            return Ok(writer.control(&Answer::Failed(failure)).await?);
-        }
+    let inside = match reach(workspace, &target).await {
+        Ok(inside) => inside,
+        Err(failure) => return Ok(writer.control(&Answer::Failed(failure)).await?),
     };
     writer.control(&Answer::Connected).await?;
-    let client = (reader.into_inner(), writer.into_inner());
+    let outside = Socket::Unix(reunite(reader, writer)?);
+    Ok(carry(workspace, &outside, &inside).await?)
+}
+
+/// Answers a `DialSocket` request.
+pub(crate) async fn give_out(
+    workspace: &Arc<Workspace>,
+    target: DialTarget,
+    reader: Reader,
+    mut writer: Writer,
+) -> Result<(), ConnectionError> {
+    let inside = match reach(workspace, &target).await {
+        Ok(inside) => inside,
+        Err(failure) => return Ok(writer.control(&Answer::Failed(failure)).await?),
+    };
+    writer.control(&Answer::Connected).await?;
+    // What goes through the socket is seen by nobody here; that it was wanted is activity.
+    workspace.note_activity(ActivitySource::Preview, 1);
+    let stream = reunite(reader, writer)?;
+    Ok(descriptor::send(&stream, inside.as_fd()).await?)
+}
+
+/// Carries a connection that was accepted outside to a port inside, to its end.
+pub(crate) async fn carry(
+    workspace: &Arc<Workspace>,
+    outside: &Socket,
+    inside: &Socket,
+) -> io::Result<()> {
     let note = |count| workspace.note_activity(ActivitySource::Preview, count);
-    match stream {
-        Stream::Tcp(mut stream) => relay(client, stream.split(), note).await?,
-        Stream::Unix(mut stream) => relay(client, stream.split(), note).await?,
-    }
-    Ok(())
+    join(outside, inside, note).await
 }
 
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
+/// Connects to what listens inside, or says why not.
+pub(crate) async fn reach(workspace: &Workspace, target: &DialTarget) -> Result<Socket, Failure> {
+    let connected = tokio::time::timeout(CONNECT_TIMEOUT, connect(workspace, target)).await;
+    connected
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        .map_err(|error| explain(target, &error))
 }
 
-async fn connect(workspace: &Workspace, target: &DialTarget) -> io::Result<Stream> {
+async fn connect(workspace: &Workspace, target: &DialTarget) -> io::Result<Socket> {
     match target {
-        DialTarget::Port(port) => Ok(Stream::Tcp(connect_loopback(*port).await?)),
+        DialTarget::Port(port) => Ok(Socket::Tcp(connect_loopback(*port).await?)),
         DialTarget::Unix(path) => {
             let path = workspace.context().resolve(path);
-            Ok(Stream::Unix(UnixStream::connect(path).await?))
+            Ok(Socket::Unix(UnixStream::connect(path).await?))
         }
     }
 }
@@ -86,37 +108,4 @@ fn explain(target: &DialTarget, error: &io::Error) -> Failure {
         code,
         format!("connecting to {what} inside the workspace: {error}"),
     )
-}
-
-/// Moves bytes both ways until both sides have ended; the end of one side is passed on to the other.
-pub(crate) async fn relay<AR, AW, BR, BW>(
-    a: (AR, AW),
-    b: (BR, BW),
-    note: impl Fn(u64),
-) -> io::Result<()>
-where
-    AR: AsyncRead + Unpin,
-    AW: AsyncWrite + Unpin,
-    BR: AsyncRead + Unpin,
-    BW: AsyncWrite + Unpin,
-{
-    tokio::try_join!(pump(a.0, b.1, &note), pump(b.0, a.1, &note))?;
-    Ok(())
-}
-
-async fn pump<R, W>(mut from: R, mut to: W, note: &impl Fn(u64)) -> io::Result<()>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let count = from.read(&mut buffer).await?;
-        if count == 0 {
-            return to.shutdown().await;
-        }
-        note(count as u64);
-        to.write_all(&buffer[..count]).await?;
-        to.flush().await?;
-    }
 }

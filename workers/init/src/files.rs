@@ -97,31 +97,13 @@ pub(crate) async fn list(workspace: &Workspace, path: String) -> Result<Answer, 
         .map(Answer::Directory)
 }
 
-/// Runs `work` on a thread that is this user, and ends the thread: it cannot become root again.
+/// Runs `work` with the rights of this user.
 async fn as_account<T: Send + 'static>(
     account: Account,
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    let body = move || {
-        let can_change = crate::user::can_change_user();
-        let result = match can_change.then(|| account.assume_on_this_thread()) {
-            Some(Err(error)) => Err(internal(&error)),
-            Some(Ok(())) | None => work(),
-        };
-        let _client_is_gone = sender.send(result);
-    };
-    let builder = std::thread::Builder::new()
-        .name("files".to_owned())
-        .stack_size(256 << 10);
-    builder.spawn(body).map_err(|error| internal(&error))?;
-    let lost = || {
-        Failure::new(
-            FailureCode::Internal,
-            "the file operation ended without an answer",
-        )
-    };
-    receiver.await.unwrap_or_else(|_| Err(lost()))
+    let done = crate::user::as_account(account, work).await;
+    done.unwrap_or_else(|error| Err(internal(&error)))
 }
 
 fn internal(error: &io::Error) -> Failure {

@@ -1,5 +1,6 @@
 //! `nexus-init`: the one process inside every workspace.
 
+mod access;
 mod activity;
 mod clock;
 mod connection;
@@ -7,9 +8,11 @@ mod context;
 mod dial;
 mod exec;
 mod files;
+mod hand_over;
 mod journal;
 mod process;
 mod pty;
+mod relay;
 mod sandbox;
 mod serve;
 mod service;

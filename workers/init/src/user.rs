@@ -76,6 +76,27 @@ impl Account {
     }
 }
 
+/// Runs `work` on a thread that is this user, and ends the thread: it cannot become root again.
+pub(crate) async fn as_account<T: Send + 'static>(
+    account: Account,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let body = move || {
+        let assumed = match can_change_user() {
+            true => account.assume_on_this_thread(),
+            false => Ok(()),
+        };
+        let _nobody_waits = sender.send(assumed.map(|()| work()));
+    };
+    let builder = std::thread::Builder::new()
+        .name("as user".to_owned())
+        .stack_size(256 << 10);
+    builder.spawn(body)?;
+    let lost = |_| io::Error::other("the work ended without an answer");
+    receiver.await.map_err(lost)?
+}
+
 /// The files that know users, below some root directory.
 #[derive(Debug)]
 pub(crate) struct UserFiles {

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nexus_init_protocol::{ActivitySource, ReportEvent, Status};
 use tokio::sync::watch;
 
+use crate::access::AccessStore;
 use crate::activity::ActivityLog;
 use crate::clock::now_ms;
 use crate::context::Context;
@@ -18,6 +18,7 @@ use crate::process::Reaper;
 use crate::pty::TerminalTable;
 use crate::service::Supervisor;
 use crate::setup::SetupControl;
+use crate::ssh::Clients;
 use crate::sync::Lock;
 
 /// Version of this binary.
@@ -37,7 +38,8 @@ pub(crate) struct Workspace {
     pub(crate) services: Supervisor,
     pub(crate) execs: ExecTable,
     pub(crate) terminals: TerminalTable,
-    pub(crate) ssh_connections: AtomicU32,
+    pub(crate) access: AccessStore,
+    pub(crate) ssh: Clients,
     context: Mutex<Arc<Context>>,
     stop: watch::Sender<Option<Duration>>,
     down: watch::Sender<bool>,
@@ -59,7 +61,8 @@ impl Workspace {
             services: Supervisor::default(),
             execs: ExecTable::open(state.join("exec"))?,
             terminals: TerminalTable::default(),
-            ssh_connections: AtomicU32::new(0),
+            access: AccessStore::open(state)?,
+            ssh: Clients::default(),
             context: Mutex::new(Arc::new(Context::before_setup())),
             state: state.to_owned(),
             stop,
@@ -134,9 +137,9 @@ impl Workspace {
             services: self.services.states(),
             sessions: self.terminals.states(),
             running_execs: self.execs.running(),
-            ssh_connections: self.ssh_connections.load(Relaxed),
+            ssh_connections: self.ssh.count(),
             activity: self.activity.snapshot(),
-            access_revision: 0,
+            access_revision: self.access.policy().revision(),
             credentials_revision: 0,
         }
     }

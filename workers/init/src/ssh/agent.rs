@@ -4,13 +4,16 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use russh::server::Handle;
 use tokio::net::UnixListener;
 use tokio::task::AbortHandle;
 
-use crate::dial::relay;
-use crate::user::Account;
+use super::clients::Client;
+use super::forward::pass;
+use crate::relay::Socket;
+use crate::workspace::Workspace;
 
 /// A socket that leads to the client's agent, until dropped.
 #[derive(Debug)]
@@ -21,7 +24,13 @@ pub(super) struct AgentSocket {
 
 impl AgentSocket {
     /// Makes the socket in a directory that only the user can enter.
-    pub(super) fn open(handle: Handle, account: &Account, name: &str) -> io::Result<Self> {
+    pub(super) fn open(
+        workspace: Arc<Workspace>,
+        client: Arc<Client>,
+        handle: Handle,
+        name: &str,
+    ) -> io::Result<Self> {
+        let account = &workspace.context().account;
         let directory = Path::new("/tmp").join(format!("nexus-agent-{name}"));
         fs::DirBuilder::new().mode(0o700).create(&directory)?;
         let path = directory.join("socket");
@@ -29,12 +38,14 @@ impl AgentSocket {
         account.own(&path)?;
         account.own(&directory)?;
         let task = tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let handle = handle.clone();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (workspace, handle) = (workspace.clone(), handle.clone());
+                let Some(slot) = client.open_channel() else {
+                    continue;
+                };
                 tokio::spawn(async move {
                     if let Ok(channel) = handle.channel_open_agent().await {
-                        let ends = tokio::io::split(channel.into_stream());
-                        let _broken = relay(ends, stream.split(), |_| ()).await;
+                        pass(&workspace, slot, &Socket::Unix(stream), channel).await;
                     }
                 });
             }

@@ -1,104 +1,143 @@
-//! Forwarded connections, in both directions.
+//! One forwarded connection: a channel of the client joined to a socket inside.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use bytes::Bytes;
 use nexus_init_protocol::ActivitySource;
-use russh::server::{ChannelOpenHandle, Handle, Msg};
-use russh::{Channel, ChannelOpenFailure};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::AbortHandle;
+use russh::server::{ChannelOpenHandle, Msg};
+use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelWriteHalf};
 
+use super::clients::ChannelSlot;
+use super::intake::Intake;
 use super::resolve;
-use crate::dial::relay;
+use crate::relay::Socket;
 use crate::workspace::Workspace;
 
-/// Ports one connection may have forwarded to it at the same time.
-pub(super) const MAX_LISTENERS: usize = 16;
-/// Below it only root may listen.
-const FIRST_FREE_PORT: u32 = 1024;
+/// Read at once towards the client; a packet holds no more.
+const PIECE: usize = 32 << 10;
+
+/// What a client wants to reach.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// A host as seen from inside, and a port.
+    Host(String, u32),
+    /// A unix socket inside.
+    Socket(String),
+}
 
 /// Connects a channel to something the workspace can reach.
 pub(super) async fn to_inside(
     workspace: Arc<Workspace>,
-    (host, port): (String, u32),
+    slot: ChannelSlot,
+    target: Target,
     channel: Channel<Msg>,
     reply: ChannelOpenHandle,
 ) {
-    let Ok(port) = u16::try_from(port) else {
-        reply.reject(ChannelOpenFailure::ConnectFailed).await;
-        return;
-    };
-    match resolve::connect(&workspace, &host, port).await {
-        Ok(stream) => {
+    match connect(&workspace, target).await {
+        Ok(socket) => {
             reply.accept().await;
-            pass(&workspace, stream, channel).await;
+            pass(&workspace, slot, &socket, channel).await;
         }
-        Err(_) => reply.reject(ChannelOpenFailure::ConnectFailed).await,
-    }
-}
-
-async fn pass(workspace: &Arc<Workspace>, mut stream: TcpStream, channel: Channel<Msg>) {
-    let note = |count| workspace.note_activity(ActivitySource::Ssh, count);
-    let ends = tokio::io::split(channel.into_stream());
-    // Either side may break the connection at any time.
-    let _broken = relay(ends, stream.split(), note).await;
-}
-
-/// A port inside that leads to the client, until dropped.
-#[derive(Debug)]
-pub(super) struct Listener(AbortHandle);
-
-impl Listener {
-    /// Listens on the workspace's loopback, whatever address was asked for: nothing that the client
-    /// offers is offered to the network.
-    pub(super) async fn start(
-        workspace: Arc<Workspace>,
-        handle: Handle,
-        (address, port): (String, u32),
-        is_root: bool,
-    ) -> io::Result<(Self, u32)> {
-        if (1..FIRST_FREE_PORT).contains(&port) && !is_root {
-            return Err(io::ErrorKind::PermissionDenied.into());
+        Err(error) => {
+            tracing::debug!(%error, "what a client wanted to reach cannot be reached");
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
         }
-        let wanted = u16::try_from(port).map_err(io::Error::other)?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await?;
-        let bound = u32::from(listener.local_addr()?.port());
-        let task = tokio::spawn(async move {
-            while let Ok((stream, peer)) = listener.accept().await {
-                let (workspace, handle) = (workspace.clone(), handle.clone());
-                tokio::spawn(to_client(
-                    workspace,
-                    handle,
-                    (address.clone(), bound),
-                    stream,
-                    peer,
-                ));
-            }
-        });
-        Ok((Self(task.abort_handle()), bound))
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.0.abort();
+async fn connect(workspace: &Arc<Workspace>, target: Target) -> io::Result<Socket> {
+    match target {
+        Target::Host(host, port) => {
+            let port = u16::try_from(port).map_err(io::Error::other)?;
+            let stream = resolve::connect(workspace, &host, port).await?;
+            Ok(Socket::Tcp(stream))
+        }
+        Target::Socket(path) => {
+            let context = workspace.context();
+            let path = context.account.home.join(path);
+            let opened = crate::user::as_account(context.account.clone(), move || {
+                std::os::unix::net::UnixStream::connect(path)
+            });
+            Socket::adopt(opened.await??.into())
+        }
     }
 }
 
-async fn to_client(
-    workspace: Arc<Workspace>,
-    handle: Handle,
-    (address, port): (String, u32),
-    stream: TcpStream,
-    peer: SocketAddr,
+/// Carries bytes both ways until both sides have ended or either has broken off.
+pub(super) async fn pass(
+    workspace: &Workspace,
+    slot: ChannelSlot,
+    socket: &Socket,
+    channel: Channel<Msg>,
 ) {
-    let from = (peer.ip().to_string(), u32::from(peer.port()));
-    let opened = handle
-        .channel_open_forwarded_tcpip(address, port, from.0, from.1)
-        .await;
-    if let Ok(channel) = opened {
-        pass(&workspace, stream, channel).await;
+    let (source, output) = channel.split();
+    let mut intake = Intake::start(slot.0.clone(), source);
+    let ended = Ended::default();
+    let broken = tokio::select! {
+        result = from_client(workspace, &mut intake, socket, &ended) => result.is_err(),
+        result = to_client(workspace, socket, &output, &ended) => result.is_err(),
+    };
+    tracing::trace!(broken, "a forwarded connection ended");
+    let _client_is_gone = output.close().await;
+}
+
+/// Which of the two directions have ended well.
+#[derive(Debug, Default)]
+struct Ended {
+    by_client: AtomicBool,
+    inside: AtomicBool,
+}
+
+/// Ends when both directions have, or the client closed the channel.
+async fn from_client(
+    workspace: &Workspace,
+    intake: &mut Intake,
+    socket: &Socket,
+    ended: &Ended,
+) -> io::Result<()> {
+    while let Some(message) = intake.next().await {
+        match message {
+            ChannelMsg::Data { data } => {
+                workspace.note_activity(ActivitySource::Ssh, data.len() as u64);
+                socket.send_all(&data).await?;
+            }
+            ChannelMsg::Eof => {
+                socket.end_writing()?;
+                ended.by_client.store(true, Relaxed);
+                if ended.inside.load(Relaxed) {
+                    return Ok(());
+                }
+            }
+            ChannelMsg::Close => return Ok(()),
+            _ => {}
+        }
     }
+    Ok(())
+}
+
+/// Ends when both directions have.
+async fn to_client(
+    workspace: &Workspace,
+    socket: &Socket,
+    output: &ChannelWriteHalf<Msg>,
+    ended: &Ended,
+) -> anyhow::Result<()> {
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        let count = socket.receive(&mut piece).await?;
+        if count == 0 {
+            break;
+        }
+        workspace.note_activity(ActivitySource::Ssh, count as u64);
+        output.data_bytes(Bytes::from(piece)).await?;
+    }
+    output.eof().await?;
+    ended.inside.store(true, Relaxed);
+    if !ended.by_client.load(Relaxed) {
+        // The other direction ends this one with it.
+        std::future::pending::<()>().await;
+    }
+    Ok(())
 }

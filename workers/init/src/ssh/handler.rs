@@ -5,61 +5,104 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use russh::keys::PublicKey;
+use russh::keys::{Certificate, PublicKey};
 use russh::server::{
-    Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
+    Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, Pty};
 
-use super::{forward, session};
+use super::clients::{ChannelSlot, Client};
+use super::listener::{self, Listener, Place};
+use super::{forward, session, start};
+use crate::access::{Login, Permits};
 use crate::workspace::Workspace;
-
-/// Channels of one connection at the same time.
-const MAX_CHANNELS: usize = 64;
 
 /// One connection.
 pub(super) struct SshHandler {
     workspace: Arc<Workspace>,
-    is_known: Arc<AtomicBool>,
-    channels: usize,
-    listeners: HashMap<(String, u32), forward::Listener>,
+    client: Arc<Client>,
+    listeners: HashMap<Place, Listener>,
 }
 
 impl SshHandler {
-    pub(super) fn new(workspace: Arc<Workspace>, is_known: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(workspace: Arc<Workspace>, client: Arc<Client>) -> Self {
         Self {
             workspace,
-            is_known,
-            channels: 0,
+            client,
             listeners: HashMap::new(),
         }
     }
 
-    /// Whether the plan lets this key in as this user. The type of key is compared with the rest of
-    /// it; certificates are not keys and are refused.
-    fn lets_in(&self, user: &str, key: &PublicKey) -> bool {
-        let context = self.workspace.context();
-        let known = context.authorized_keys.iter().filter_map(|line| {
-            let key = PublicKey::from_openssh(line.trim()).ok()?;
-            Some(key.key_data().clone())
-        });
-        user == context.account.name && known.into_iter().any(|known| known == *key.key_data())
+    fn is_work_user(&self, user: &str) -> bool {
+        user == self.workspace.context().account.name
     }
 
-    fn decide(&self, user: &str, key: &PublicKey) -> Auth {
-        match self.lets_in(user, key) {
+    /// Whether a key may be tried: nothing is proved yet.
+    fn may_try(&self, user: &str, key: &PublicKey) -> bool {
+        self.is_work_user(user) && self.workspace.access.policy().may_try(key.key_data())
+    }
+
+    /// Lets in, or not, one who has proved to hold what is shown.
+    fn admit(&self, user: &str, login: Login) -> Auth {
+        if !self.is_work_user(user) || !self.workspace.access.policy().lets_in(&login) {
+            return Auth::reject();
+        }
+        self.client.log_in(login.clone());
+        // A document that came in between has not seen this login.
+        match self.workspace.access.policy().keeps(&login) {
             true => Auth::Accept,
             false => Auth::reject(),
         }
     }
 
-    /// Takes or refuses one more channel.
-    fn has_room(&mut self) -> bool {
-        let has_room = self.channels < MAX_CHANNELS;
-        self.channels += usize::from(has_room);
-        has_room
+    /// Nothing is permitted to one who is not in; russh does not ask for such a one.
+    fn permits(&self) -> Permits {
+        let login = self.client.login();
+        login.map_or(Permits::NONE, |login| login.permits())
+    }
+
+    /// The slot of one more channel, or the reason why there is none.
+    fn open(&self, is_permitted: bool) -> Result<ChannelSlot, ChannelOpenFailure> {
+        if !is_permitted {
+            return Err(ChannelOpenFailure::AdministrativelyProhibited);
+        }
+        let slot = self.client.open_channel();
+        slot.ok_or(ChannelOpenFailure::ResourceShortage)
+    }
+
+    /// Connects a channel to something inside, when forwarding is permitted.
+    async fn forward(
+        &self,
+        target: forward::Target,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+    ) {
+        match self.open(self.permits().forwarding) {
+            Err(reason) => reply.reject(reason).await,
+            Ok(slot) => {
+                let workspace = self.workspace.clone();
+                tokio::spawn(forward::to_inside(workspace, slot, target, channel, reply));
+            }
+        }
+    }
+
+    /// Opens a listener inside that leads to the client; its port, when it is one.
+    async fn listen(&mut self, place: Place, handle: Handle) -> Option<u32> {
+        if self.listeners.len() >= listener::MAX_LISTENERS || !self.permits().forwarding {
+            return None;
+        }
+        let client = self.client.clone();
+        match Listener::start(self.workspace.clone(), client, handle, place.clone()).await {
+            Ok((listener, port)) => {
+                self.listeners.insert(place.bound_to(port), listener);
+                Some(port)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a forwarded place could not be opened");
+                None
+            }
+        }
     }
 }
 
@@ -71,7 +114,10 @@ impl Handler for SshHandler {
         user: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        Ok(self.decide(user, offer.public_key))
+        Ok(match self.may_try(user, offer.public_key) {
+            true => Auth::Accept,
+            false => Auth::reject(),
+        })
     }
 
     async fn auth_publickey(
@@ -79,12 +125,15 @@ impl Handler for SshHandler {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
-        Ok(self.decide(user, key.public_key))
+        Ok(self.admit(user, Login::Key(key.public_key.key_data().clone())))
     }
 
-    async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), Self::Error> {
-        self.is_known.store(true, Relaxed);
-        Ok(())
+    async fn auth_openssh_certificate(
+        &mut self,
+        user: &str,
+        certificate: &Certificate,
+    ) -> Result<Auth, Self::Error> {
+        Ok(self.admit(user, Login::Certificate(Box::new(certificate.clone()))))
     }
 
     async fn channel_open_session(
@@ -93,25 +142,14 @@ impl Handler for SshHandler {
         reply: ChannelOpenHandle,
         connection: &mut Session,
     ) -> Result<(), Self::Error> {
-        if !self.has_room() {
-            reply.reject(ChannelOpenFailure::ResourceShortage).await;
-            return Ok(());
+        match self.open(true) {
+            Err(reason) => reply.reject(reason).await,
+            Ok(slot) => {
+                reply.accept().await;
+                let (workspace, handle) = (self.workspace.clone(), connection.handle());
+                tokio::spawn(session::serve(workspace, slot, handle, channel));
+            }
         }
-        reply.accept().await;
-        tokio::spawn(session::serve(
-            self.workspace.clone(),
-            connection.handle(),
-            channel,
-        ));
-        Ok(())
-    }
-
-    async fn channel_close(
-        &mut self,
-        _channel: ChannelId,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        self.channels = self.channels.saturating_sub(1);
         Ok(())
     }
 
@@ -126,7 +164,10 @@ impl Handler for SshHandler {
         _modes: &[(Pty, u32)],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        session.channel_success(channel)
+        match self.permits().terminal {
+            true => session.channel_success(channel),
+            false => session.channel_failure(channel),
+        }
     }
 
     async fn env_request(
@@ -136,7 +177,7 @@ impl Handler for SshHandler {
         _value: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        match session::is_allowed_variable(name) {
+        match start::is_allowed_variable(name) {
             true => session.channel_success(channel),
             false => session.channel_failure(channel),
         }
@@ -165,7 +206,7 @@ impl Handler for SshHandler {
         name: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        match name == session::SFTP {
+        match name == start::SFTP {
             true => session.channel_success(channel),
             false => session.channel_failure(channel),
         }
@@ -176,7 +217,7 @@ impl Handler for SshHandler {
         _channel: ChannelId,
         _session: &mut Session,
     ) -> Result<bool, Self::Error> {
-        Ok(self.workspace.context().allow_agent_forwarding)
+        Ok(self.workspace.access.policy().allows_agent() && self.permits().agent)
     }
 
     async fn channel_open_direct_tcpip(
@@ -189,17 +230,20 @@ impl Handler for SshHandler {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        if !self.has_room() {
-            reply.reject(ChannelOpenFailure::ResourceShortage).await;
-            return Ok(());
-        }
-        let target = (host.to_owned(), port);
-        tokio::spawn(forward::to_inside(
-            self.workspace.clone(),
-            target,
-            channel,
-            reply,
-        ));
+        let target = forward::Target::Host(host.to_owned(), port);
+        self.forward(target, channel, reply).await;
+        Ok(())
+    }
+
+    async fn channel_open_direct_streamlocal(
+        &mut self,
+        channel: Channel<Msg>,
+        socket_path: &str,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let target = forward::Target::Socket(socket_path.to_owned());
+        self.forward(target, channel, reply).await;
         Ok(())
     }
 
@@ -209,24 +253,10 @@ impl Handler for SshHandler {
         port: &mut u32,
         session: &mut Session,
     ) -> Result<bool, Self::Error> {
-        if self.listeners.len() >= forward::MAX_LISTENERS {
-            return Ok(false);
-        }
-        let is_root = self.workspace.context().account.uid == 0;
-        let wanted = (address.to_owned(), *port);
-        let listening =
-            forward::Listener::start(self.workspace.clone(), session.handle(), wanted, is_root);
-        match listening.await {
-            Ok((listener, bound)) => {
-                *port = bound;
-                self.listeners.insert((address.to_owned(), bound), listener);
-                Ok(true)
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a forwarded port could not be opened");
-                Ok(false)
-            }
-        }
+        let place = Place::Port(address.to_owned(), *port);
+        let bound = self.listen(place, session.handle()).await;
+        *port = bound.unwrap_or(*port);
+        Ok(bound.is_some())
     }
 
     async fn cancel_tcpip_forward(
@@ -235,6 +265,25 @@ impl Handler for SshHandler {
         port: u32,
         _session: &mut Session,
     ) -> Result<bool, Self::Error> {
-        Ok(self.listeners.remove(&(address.to_owned(), port)).is_some())
+        let place = Place::Port(address.to_owned(), port);
+        Ok(self.listeners.remove(&place).is_some())
+    }
+
+    async fn streamlocal_forward(
+        &mut self,
+        socket_path: &str,
+        session: &mut Session,
+    ) -> Result<bool, Self::Error> {
+        let place = Place::Socket(socket_path.to_owned());
+        Ok(self.listen(place, session.handle()).await.is_some())
+    }
+
+    async fn cancel_streamlocal_forward(
+        &mut self,
+        socket_path: &str,
+        _session: &mut Session,
+    ) -> Result<bool, Self::Error> {
+        let place = Place::Socket(socket_path.to_owned());
+        Ok(self.listeners.remove(&place).is_some())
     }
 }

@@ -1,46 +1,46 @@
 //! SSH served by init itself, so that any image can be reached with a stock client.
 //!
 //! ```text
-//! Ssh request ─▶ transport (russh) ─▶ handler: who may come in, what may be opened
-//!                                       ├─ session: shell, command, sftp; one task per channel
-//!                                       └─ forward: to ports inside (-L, -D), from ports inside (-R)
+//! Ssh or HandOver request ─▶ transport (russh) ─▶ handler: who may come in, what may be opened
+//!                              │                    ├─ session: shell, command, sftp
+//!                            clients: who waits,    └─ forward: ports and sockets, both ways
+//!                            who is in, who must go       each fed by its own intake
 //! ```
 //!
-//! Only public keys of the plan let anybody in, and only as the work user. A connection that fails in
-//! any way, a panic included, ends alone: each has a task of its own.
+//! Only public keys and certificates of the access document let anybody in, and only as the work
+//! user. A connection that fails in any way, a panic included, ends alone: each has tasks of its own.
 
 mod agent;
+mod clients;
 mod forward;
+mod greeting;
 mod handler;
+mod intake;
+mod listener;
+mod outcome;
 mod resolve;
 mod session;
 pub(crate) mod sftp;
+mod start;
+mod stream;
+
+pub(crate) use self::clients::Clients;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use nexus_init_protocol::{Answer, Failure, FailureCode};
 use russh::server::Config;
-use russh::{Disconnect, MethodKind, MethodSet, SshId};
-use tokio::net::UnixStream;
 
+use self::clients::Client;
 use self::handler::SshHandler;
-use crate::connection::{ConnectionError, Reader, Writer};
-use crate::setup::ssh_keys::host_key;
+use self::stream::ClientStream;
+use crate::connection::{ConnectionError, Reader, Writer, reunite};
+use crate::relay::Socket;
 use crate::workspace::Workspace;
 
 /// Time to log in.
 const LOGIN_GRACE: Duration = Duration::from_secs(30);
-/// Connections that have not logged in, at the same time.
-const MAX_STRANGERS: u32 = 32;
-const MAX_ATTEMPTS: usize = 6;
-/// A peer that is silent is asked this often, and given up after ten times without an answer.
-const KEEPALIVE: Duration = Duration::from_secs(60);
-/// Every refused attempt takes this long, whatever the reason.
-const REJECTION_TIME: Duration = Duration::from_millis(300);
-
-static STRANGERS: AtomicU32 = AtomicU32::new(0);
 
 /// Answers an `Ssh` request.
 pub(crate) async fn serve(
@@ -48,101 +48,53 @@ pub(crate) async fn serve(
     reader: Reader,
     mut writer: Writer,
 ) -> Result<(), ConnectionError> {
-    let Some(stranger) = Stranger::enter() else {
-        let message = format!("{MAX_STRANGERS} connections are logging in already");
-        let failure = Failure::new(FailureCode::TooLarge, message);
+    if let Err(error) = greeting::of(&workspace) {
+        let failure = Failure::new(FailureCode::Internal, format!("the host key: {error}"));
         return Ok(writer.control(&Answer::Failed(failure)).await?);
-    };
-    let config = match host_key(&workspace.state) {
-        Ok(key) => config(key),
+    }
+    writer.control(&Answer::Connected).await?;
+    let socket = Socket::Unix(reunite(reader, writer)?);
+    serve_socket(workspace, socket).await;
+    Ok(())
+}
+
+/// Serves a connection that is an SSH transport from its first byte.
+pub(crate) async fn serve_socket(workspace: Arc<Workspace>, socket: Socket) {
+    let config = match greeting::of(&workspace) {
+        Ok(config) => config,
         Err(error) => {
-            let failure = Failure::new(FailureCode::Internal, format!("the host key: {error}"));
-            return Ok(writer.control(&Answer::Failed(failure)).await?);
+            tracing::error!(%error, "an SSH client was sent away: the host key is unusable");
+            return;
         }
     };
-    writer.control(&Answer::Connected).await?;
-    let Ok(stream) = reader.into_inner().reunite(writer.into_inner()) else {
-        return Ok(());
-    };
-    let _counted = Counted::new(workspace.clone());
-    if let Err(error) = run(workspace, config, stream, stranger).await {
+    let entered = workspace.ssh.enter(socket);
+    let client = entered.client.clone();
+    if let Err(error) = run(workspace.clone(), config, client).await {
         tracing::debug!(%error, "an SSH connection ended badly");
     }
-    Ok(())
 }
 
 async fn run(
     workspace: Arc<Workspace>,
-    config: Config,
-    stream: UnixStream,
-    stranger: Stranger,
+    config: Arc<Config>,
+    client: Arc<Client>,
 ) -> Result<(), russh::Error> {
-    let is_known = Arc::new(AtomicBool::new(false));
-    let handler = SshHandler::new(workspace, is_known.clone());
-    let starting = russh::server::run_stream(Arc::new(config), stream, handler);
-    let Ok(session) = tokio::time::timeout(LOGIN_GRACE, starting).await else {
+    let deadline = tokio::time::Instant::now() + LOGIN_GRACE;
+    let handler = SshHandler::new(workspace, client.clone());
+    let stream = ClientStream::new(client.clone());
+    let starting = russh::server::run_stream(config, stream, handler);
+    let Ok(session) = tokio::time::timeout_at(deadline, starting).await else {
         return Ok(());
     };
     let mut session = session?;
-    let handle = session.handle();
+    client.reached_by(session.handle());
     tokio::select! {
         ended = &mut session => return ended,
-        () = tokio::time::sleep(LOGIN_GRACE) => {}
-    }
-    drop(stranger);
-    if !is_known.load(Relaxed) {
-        let reason = Disconnect::NoMoreAuthMethodsAvailable;
-        let text = "nobody logged in".to_owned();
-        let _gone_already = handle.disconnect(reason, text, String::new()).await;
+        known = tokio::time::timeout_at(deadline, client.logged_in()) => {
+            if known.is_err() {
+                client.clone().let_go("nobody logged in");
+            }
+        }
     }
     session.await
-}
-
-fn config(key: russh::keys::PrivateKey) -> Config {
-    Config {
-        server_id: SshId::Standard("SSH-2.0-nexus".into()),
-        methods: MethodSet::from(&[MethodKind::PublicKey][..]),
-        auth_rejection_time: REJECTION_TIME,
-        auth_rejection_time_initial: Some(Duration::ZERO),
-        keys: vec![key],
-        max_auth_attempts: MAX_ATTEMPTS,
-        inactivity_timeout: None,
-        keepalive_interval: Some(KEEPALIVE),
-        keepalive_max: 10,
-        ..Config::default()
-    }
-}
-
-/// One that has not logged in yet, until dropped.
-struct Stranger;
-
-impl Stranger {
-    fn enter() -> Option<Self> {
-        let entered = STRANGERS.fetch_update(Relaxed, Relaxed, |count| {
-            (count < MAX_STRANGERS).then_some(count + 1)
-        });
-        entered.is_ok().then_some(Self)
-    }
-}
-
-impl Drop for Stranger {
-    fn drop(&mut self) {
-        STRANGERS.fetch_sub(1, Relaxed);
-    }
-}
-
-/// Counts a connection until dropped.
-struct Counted(Arc<Workspace>);
-
-impl Counted {
-    fn new(workspace: Arc<Workspace>) -> Self {
-        workspace.ssh_connections.fetch_add(1, Relaxed);
-        Self(workspace)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.ssh_connections.fetch_sub(1, Relaxed);
-    }
 }
