@@ -12,7 +12,7 @@
 //!
 //! The direct way is taken when the node's heartbeat names a socket on this host and a worker
 //! answers there, so open streams survive both the worker and the gateway's peers. Everything else
-//! is relayed.
+//! is relayed ([`relay`]).
 //!
 //! [`Links`] is the gateway's end, [`serve`] the worker's, [`Doors`] what the worker knows of its
 //! workspaces.
@@ -24,6 +24,7 @@ mod error;
 mod known;
 mod links;
 mod listen;
+pub mod relay;
 mod serve;
 mod stream;
 

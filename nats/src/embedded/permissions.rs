@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::connect::Role;
 use crate::exec::REPLIES;
+use crate::link::relay::address::{TO_GATEWAYS, TO_WORKERS};
 use crate::topology::{COMMANDS, EVENTS, LOGS, NODES, PARKED};
 
 /// The permissions of `role`, as the server's configuration has them.
@@ -23,11 +24,12 @@ pub(super) fn of(role: Role) -> Value {
     })
 }
 
-/// Its own replies; a worker also the commands asked of its node (`exec.rs`).
+/// Its own replies; a worker also the commands asked of its node (`exec.rs`) and the
+/// streams opened to it (`link/relay.rs`).
 fn hears(role: Role) -> Vec<String> {
     let replies = format!("{}.>", role.inbox());
     match role {
-        Role::Worker => vec![replies, "nexus.exec.*".into()],
+        Role::Worker => vec![replies, "nexus.exec.*".into(), format!("{TO_WORKERS}.*.*")],
         Role::ControlPlane | Role::Cli => vec![replies],
     }
 }
@@ -62,6 +64,8 @@ fn worker() -> Vec<String> {
         "nexus.parked.command.*".into(),
         // The frames of a command, to whoever asked for it.
         format!("{REPLIES}.*"),
+        // The bytes of relayed streams, to whoever opened them.
+        format!("{TO_GATEWAYS}.*.*"),
         format!("$KV.{NODES}.*"),
         "$JS.API.INFO".into(),
         // Catching up after a conflict.

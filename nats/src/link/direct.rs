@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  gateway ── "NXL1", node, workspace ──► worker ── connects ──► init
-//!  gateway ◄── 1 and the descriptor ───── worker        (or 0 and the reason, then the end)
+//!  gateway ◄── 1 and the descriptor ───── worker    (or 0 and the reason, or 2: another node)
 //!  gateway ◄─────────────── bytes, with nobody between ────────► init
 //! ```
 //!
@@ -28,6 +28,7 @@ const MAGIC: [u8; 4] = *b"NXL1";
 const REQUEST: usize = 4 + 16 + 16;
 const GRANTED: u8 = 1;
 const REFUSED: u8 = 0;
+const ELSEWHERE: u8 = 2;
 /// The longest reason that is read.
 const REASON: u64 = 512;
 
@@ -74,6 +75,7 @@ async fn ask(path: &Path, wanted: Wanted) -> Result<UnixStream, DirectError> {
             stream.set_nonblocking(true)?;
             Ok(UnixStream::from_std(stream)?)
         }
+        (ELSEWHERE, _) => Err(io::Error::from(io::ErrorKind::NotFound).into()),
         _ => {
             let mut reason = String::new();
             worker.take(REASON).read_to_string(&mut reason).await?;
@@ -92,6 +94,11 @@ pub(super) async fn wanted(stream: &mut UnixStream) -> io::Result<Wanted> {
             "another version of the link is spoken",
         )
     })
+}
+
+/// Answers that another node was meant.
+pub(super) async fn answer_elsewhere(mut stream: UnixStream) -> io::Result<()> {
+    stream.write_all(&[ELSEWHERE]).await
 }
 
 /// Answers with `opened`.

@@ -9,6 +9,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::address;
 use super::direct::{self, DirectError, Wanted};
 use super::known::Known;
+use super::relay::dial::Dialer;
 use super::{DIAL, LinkError, LinkStream};
 use crate::connect::Bus;
 use crate::heartbeat::Heartbeats;
@@ -74,6 +75,7 @@ struct Shared {
     host: Option<String>,
     known: Arc<Known>,
     ways: Mutex<HashMap<NodeId, Way>>,
+    dialer: Dialer,
     _stop: DropGuard,
 }
 
@@ -96,6 +98,7 @@ impl Links {
                 host,
                 known,
                 ways: Mutex::default(),
+                dialer: Dialer::new(bus, stop.clone()),
                 _stop: stop.drop_guard(),
             }),
         }
@@ -111,9 +114,21 @@ impl Links {
         workspace: WorkspaceId,
     ) -> Result<LinkStream, LinkError> {
         let wanted = Wanted { node, workspace };
-        let stream = self.open_directly(wanted).await?;
-        self.lock().insert(node, Way::Direct);
-        Ok(LinkStream::Direct(stream))
+        let (way, stream) = match self.shared.options.only {
+            Some(Way::Direct) => (Way::Direct, self.open_directly(wanted).await?),
+            Some(Way::Relay) => (Way::Relay, self.open_relayed(wanted).await?),
+            None => match self.open_directly(wanted).await {
+                Err(LinkError::NotDirect { source, .. }) => {
+                    if let Some(error) = source {
+                        tracing::debug!(%node, %error, "the direct way is shut; relaying");
+                    }
+                    (Way::Relay, self.open_relayed(wanted).await?)
+                }
+                answer => (Way::Direct, answer?),
+            },
+        };
+        self.lock().insert(node, way);
+        Ok(stream)
     }
 
     /// The way the last stream to `node` went.
@@ -121,7 +136,12 @@ impl Links {
         self.lock().get(&node).copied()
     }
 
-    async fn open_directly(&self, wanted: Wanted) -> Result<tokio::net::UnixStream, LinkError> {
+    /// How many relayed streams are open or being opened.
+    pub fn relayed(&self) -> usize {
+        self.shared.dialer.streams()
+    }
+
+    async fn open_directly(&self, wanted: Wanted) -> Result<LinkStream, LinkError> {
         let Wanted { node, workspace } = wanted;
         let addresses = self.shared.known.addresses(node).await;
         let host = self.shared.host.as_deref();
@@ -129,7 +149,7 @@ impl Links {
             return Err(LinkError::NotDirect { node, source: None });
         };
         match direct::open(&path, wanted, DIAL).await {
-            Ok(stream) => Ok(stream),
+            Ok(stream) => Ok(LinkStream::Direct(stream)),
             Err(DirectError::Unreachable(error)) => Err(LinkError::NotDirect {
                 node,
                 source: Some(error),
@@ -140,6 +160,11 @@ impl Links {
                 reason,
             }),
         }
+    }
+
+    async fn open_relayed(&self, wanted: Wanted) -> Result<LinkStream, LinkError> {
+        let stream = self.shared.dialer.open(wanted).await?;
+        Ok(LinkStream::Relayed(stream))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, Way>> {

@@ -105,14 +105,10 @@ async fn accept(
 async fn answer(mut stream: UnixStream, node: NodeId, doors: &dyn Doors) -> io::Result<()> {
     let whole = async {
         let wanted = direct::wanted(&mut stream).await?;
-        let opened = if wanted.node == node {
-            doors.open(wanted.workspace).await
-        } else {
-            Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                format!("this is node {node}"),
-            ))
-        };
+        if wanted.node != node {
+            return direct::answer_elsewhere(stream).await;
+        }
+        let opened = doors.open(wanted.workspace).await;
         direct::answer(stream, opened).await
     };
     tokio::time::timeout(DIAL, whole).await?

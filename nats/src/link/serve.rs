@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nexus_events::id::NodeId;
 use tokio_util::sync::CancellationToken;
 
+use super::relay::answer;
 use super::{Doors, LinkListen};
 use crate::connect::Bus;
 
@@ -12,11 +13,14 @@ use crate::connect::Bus;
 ///
 /// `bus` is a connection of its own, so that bytes do not stand in the way of commands.
 pub async fn serve(
-    _bus: Bus,
+    bus: Bus,
     node: NodeId,
     doors: Arc<dyn Doors>,
     listen: LinkListen,
     stop: CancellationToken,
 ) {
-    listen.serve(node, doors, stop).await;
+    tokio::join!(
+        answer::serve(bus, node, Arc::clone(&doors), stop.clone()),
+        listen.serve(node, doors, stop),
+    );
 }

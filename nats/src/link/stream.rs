@@ -7,11 +7,15 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 
+use super::relay::RelayStream;
+
 /// A byte stream to a workspace's init. Shutting it down ends one direction; dropping it ends it.
 #[derive(Debug)]
 pub enum LinkStream {
     /// Init itself, with nobody between.
     Direct(UnixStream),
+    /// Over NATS and the worker.
+    Relayed(RelayStream),
 }
 
 impl AsyncRead for LinkStream {
@@ -22,6 +26,7 @@ impl AsyncRead for LinkStream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Direct(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Relayed(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -34,18 +39,21 @@ impl AsyncWrite for LinkStream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Direct(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Relayed(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Direct(stream) => Pin::new(stream).poll_flush(context),
+            Self::Relayed(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Direct(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Relayed(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -6,6 +6,7 @@ mod buckets;
 mod command_queue;
 mod connect;
 mod embedded;
+mod link;
 mod log;
 mod logs;
 mod parked;

@@ -1,0 +1,125 @@
+//! The worker's end of the relay: takes streams and carries their bytes to init.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_events::id::NodeId;
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::address::Side;
+use super::pump::{Wire, pump};
+use super::stream::{RelayStream, Shared};
+use super::table::{Asked, Place, Table};
+use crate::connect::Bus;
+use crate::link::{DIAL, Doors};
+
+/// Bytes copied at a time.
+const BUFFER: usize = 64 << 10;
+/// What came before the other side ended the stream is given to init within this.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long the streams of a worker that ends may take to say so.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// After a refused subscription the next attempt waits.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Takes streams for `node` until `stop`.
+pub(in crate::link) async fn serve(
+    bus: Bus,
+    node: NodeId,
+    doors: Arc<dyn Doors>,
+    stop: CancellationToken,
+) {
+    let table = Arc::new(Table::new(bus, Side::Worker(node)));
+    let carried = TaskTracker::new();
+    let messages = loop {
+        match table.subscribe().await {
+            Ok(messages) => break messages,
+            Err(error) => tracing::warn!(%error, "nobody can ask for a stream"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    };
+    let open = |asked: Asked| match table.grant() {
+        Some(grant) => {
+            let shared = Arc::new(Shared::new(grant, asked.limit));
+            let taken = Taken {
+                place: table.insert(asked.stream, Arc::clone(&shared)),
+                wire: Wire {
+                    bus: table.bus.clone(),
+                    to: asked.back.clone(),
+                    back: table.side.subject(asked.stream),
+                },
+                shared,
+            };
+            carried.spawn(taken.run(Arc::clone(&doors), asked));
+        }
+        None => {
+            let table = Arc::clone(&table);
+            let refusing =
+                async move { table.refuse(asked.back, "too many streams are open").await };
+            carried.spawn(refusing);
+        }
+    };
+    table.hear(messages, stop, open).await;
+    carried.close();
+    if tokio::time::timeout(FAREWELL, carried.wait())
+        .await
+        .is_err()
+    {
+        tracing::debug!("streams are left to notice by themselves");
+    }
+}
+
+/// A stream in the table, not open yet.
+struct Taken {
+    place: Place,
+    wire: Wire,
+    shared: Arc<Shared>,
+}
+
+impl Taken {
+    async fn run(self, doors: Arc<dyn Doors>, asked: Asked) {
+        let Self {
+            place,
+            wire,
+            shared,
+        } = self;
+        let opened = tokio::time::timeout(DIAL, doors.open(asked.workspace)).await;
+        let opened = opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)));
+        let handle = RelayStream::new(Arc::clone(&shared));
+        let carrying = async {
+            match opened {
+                Ok(inside) => {
+                    shared.accept();
+                    carry(handle, inside).await;
+                }
+                Err(error) => handle.reset(&error.to_string()),
+            }
+        };
+        tokio::join!(carrying, pump(Arc::clone(&shared), wire));
+        drop(place);
+    }
+}
+
+/// Carries both directions; the end of one is passed on while the other goes on.
+async fn carry(mut outside: RelayStream, mut inside: UnixStream) {
+    let over = outside.over();
+    let given_up = async {
+        over.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let copying =
+        tokio::io::copy_bidirectional_with_sizes(&mut outside, &mut inside, BUFFER, BUFFER);
+    let copied = tokio::select! {
+        copied = copying => copied,
+        () = given_up => return,
+    };
+    if let Err(error) = copied {
+        outside.reset(&error.to_string());
+    }
+}
