@@ -20,6 +20,7 @@ impl Lines for Links {
         Box::pin(async move {
             match Self::open(self, node, workspace).await {
                 Ok(LinkStream::Direct(stream)) => Ok(InitStream::Unix(stream)),
+                Ok(stream @ LinkStream::Relayed(_)) => Ok(InitStream::Other(Box::new(stream))),
                 Err(error) => Err(io::Error::other(error)),
             }
         })
