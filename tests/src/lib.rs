@@ -5,15 +5,23 @@
 //! Nexus: containers by label, processes, ports. Nothing here reaches into a crate's inside, so
 //! what passes is what a person gets.
 //!
-//! [`plane::Plane`] is the whole system, [`client::Client`] its API, [`repository`] makes git
+//! [`plane::Plane`] is the whole system, [`client::Client`] its API, [`terminal`] a terminal as a
+//! page opens it, [`ways`] the ways in by SSH, each used through the stock programs ([`ssh`]) and
+//! compared with a bare server ([`sshd`]). [`cutter`] is a bad network. [`repository`] makes git
 //! repositories to clone, [`docker`] asks the engine, [`skip`] says aloud what cannot be tried
 //! on this machine.
 
 pub mod binaries;
 pub mod client;
+pub mod cutter;
 pub mod docker;
 pub mod measure;
 pub mod plane;
+mod ports;
 pub mod repository;
 pub mod skip;
+pub mod ssh;
+pub mod sshd;
+pub mod terminal;
 pub mod tool;
+pub mod ways;

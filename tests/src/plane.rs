@@ -1,7 +1,6 @@
 //! A whole Nexus in a folder of its own: `nexusd` with its embedded log and its workers.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::process::{Child, Command};
 
 use crate::binaries;
 use crate::client::{Client, PublicKey};
+use crate::ports::PortRange;
 use crate::tool;
 
 /// A running control plane, its home, and one registered person.
@@ -29,33 +29,6 @@ pub struct Plane {
 
 /// The login of the one person every plane starts with.
 pub const ALICE: &str = "alice";
-
-/// Ports for SSH that no other plane on this machine uses, for as long as this is held.
-///
-/// A port is claimed before anything listens on it, so two planes with the same pool could claim
-/// the same one. The listener is the lock: whoever binds slot `n` owns range `n`.
-#[derive(Debug)]
-struct PortRange {
-    _slot: TcpListener,
-    range: String,
-}
-
-impl PortRange {
-    const SLOTS: u16 = 24_100;
-    const RANGES: u16 = 25_000;
-    const SIZE: u16 = 50;
-
-    fn take() -> anyhow::Result<Self> {
-        for number in 0..100 {
-            if let Ok(slot) = TcpListener::bind(("127.0.0.1", Self::SLOTS + number)) {
-                let first = Self::RANGES + number * Self::SIZE;
-                let range = format!("{first}-{}", first + Self::SIZE - 1);
-                return Ok(Self { _slot: slot, range });
-            }
-        }
-        anyhow::bail!("a hundred planes run at once")
-    }
-}
 
 impl Plane {
     /// Starts `nexusd` with workers for `worker` (`process`, `docker` or both, comma between).
@@ -100,6 +73,53 @@ impl Plane {
         self.home.path()
     }
 
+    /// Where its API listens, as `host:port`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.api())
+    }
+
+    /// Where its jump host listens, as `host:port`.
+    pub fn jump_address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.jump())
+    }
+
+    /// Its API over TCP, with `token`.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn over_tcp(&self, token: Option<&str>) -> anyhow::Result<Client> {
+        Client::tcp(&format!("http://{}", self.address()), token)
+    }
+
+    /// The operator's token, which every home has.
+    ///
+    /// # Errors
+    /// When it was not written.
+    pub fn operator_token(&self) -> anyhow::Result<String> {
+        let path = self.home().join("token");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("reading {}", path.display()))?;
+        Ok(text.trim().to_owned())
+    }
+
+    /// A token of the person `login`, fresh.
+    ///
+    /// # Errors
+    /// Whatever the server refused.
+    pub async fn token_of(&self, login: &str) -> anyhow::Result<String> {
+        let users: serde_json::Value = self.client.get("/api/v1/users").await?;
+        let user = users["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|user| user["github_login"] == login)
+            .with_context(|| format!("{login} is not in {users}"))?;
+        let body = serde_json::json!({ "user": user["id"], "scope": "user" });
+        let issued: serde_json::Value = self.client.post("/api/v1/tokens", &body).await?;
+        let token = issued["token"].as_str().context("a token has a text")?;
+        Ok(token.to_owned())
+    }
+
     /// Starts `nexusd`, for the first time or again.
     ///
     /// # Errors
@@ -111,12 +131,13 @@ impl Plane {
             .args([
                 "daemon",
                 "--listen",
-                "127.0.0.1:0",
+                &self.address(),
                 "--worker",
                 &self.worker,
             ])
             .env("NEXUS_HOME", self.home.path())
-            .env("NEXUS_SSH_PORTS", &self.ports.range)
+            .env("NEXUS_SSH_PORTS", self.ports.pool())
+            .env("NEXUS_JUMP_LISTEN", self.jump_address())
             .env("NEXUS_BIN_DIR", binaries::folder()?)
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
             .stdin(std::process::Stdio::null())
