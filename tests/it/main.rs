@@ -8,3 +8,4 @@ mod lifecycle;
 mod load;
 mod mission;
 mod repositories;
+mod ssh_matrix;

@@ -4,12 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use futures::StreamExt as _;
 use nexus_events::id::{OperationId, WorkspaceId};
 use nexus_events::view::{Accepted, EventView, OperationState, OperationView, Page, WorkspaceView};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::tool::Output;
 
 /// A client of one control plane.
 #[derive(Debug, Clone)]
@@ -190,6 +194,48 @@ impl Client {
         succeeded(self.ended(operation).await?)
     }
 
+    /// Makes a workspace and waits until it runs.
+    ///
+    /// # Errors
+    /// When it is refused or ends badly.
+    pub async fn running(
+        &self,
+        owner: &str,
+        name: &str,
+        spec: Value,
+    ) -> anyhow::Result<WorkspaceView> {
+        let accepted = self.create(owner, name, spec).await?;
+        let operation = accepted.operation.context("a create is an operation")?;
+        succeeded(self.ended(operation).await?)?;
+        self.workspace(accepted.workspace, accepted.sequence).await
+    }
+
+    /// Runs a command in a workspace.
+    ///
+    /// # Errors
+    /// When it could not be run.
+    pub async fn exec(&self, id: WorkspaceId, argv: &[&str]) -> anyhow::Result<Output> {
+        let path = format!("/api/v1/workspaces/{id}/exec");
+        let body = serde_json::json!({ "argv": argv });
+        let reply = self.request(Method::POST, &path).json(&body).send().await?;
+        let text = reply.text().await?;
+        let mut output = Output {
+            code: None,
+            stdout: String::new(),
+            stderr: String::new(),
+        };
+        for line in text.lines() {
+            let frame: Value = serde_json::from_str(line)?;
+            output.stdout.push_str(&decoded(&frame["stdout"])?);
+            output.stderr.push_str(&decoded(&frame["stderr"])?);
+            if let Some(exit) = frame.get("exit") {
+                output.code = exit["code"].as_i64().and_then(|code| code.try_into().ok());
+                return Ok(output);
+            }
+        }
+        bail!("{argv:?} could not be run: {text}")
+    }
+
     /// Every event of a workspace, in order.
     ///
     /// # Errors
@@ -268,6 +314,12 @@ fn expect<T: DeserializeOwned>(path: &str, reply: Reply, good: &[StatusCode]) ->
     }
     serde_json::from_value(reply.body.clone())
         .with_context(|| format!("{path} answered a shape we do not know: {}", reply.body))
+}
+
+/// Bytes of a frame, in base64; empty where the frame has none.
+fn decoded(field: &Value) -> anyhow::Result<String> {
+    let bytes = BASE64_STANDARD.decode(field.as_str().unwrap_or_default())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A person's public SSH key.

@@ -15,6 +15,14 @@ pub async fn engine() -> Option<Engine> {
     Some(engine)
 }
 
+/// Whether workspaces can be made with it: it answers and has the base image.
+pub async fn is_usable() -> bool {
+    match engine().await {
+        Some(engine) => engine.has_image("nexus/base:latest").await,
+        None => false,
+    }
+}
+
 /// The engine's API.
 #[derive(Debug, Clone)]
 pub struct Engine {
@@ -46,6 +54,22 @@ impl Engine {
             .map(|container| (word(&container["Names"][0]), word(&container["State"])))
             .filter(|(name, _)| name.contains(workspace))
             .collect())
+    }
+
+    /// The process id, on this machine, of the first process of `workspace`.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn first_process(&self, workspace: &str) -> anyhow::Result<Option<u32>> {
+        let Some((name, _)) = self.containers(workspace).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        let path = format!("/containers/{}/json", name.trim_start_matches('/'));
+        let container = self.get(&path).await?;
+        let pid = container["State"]["Pid"].as_u64();
+        Ok(pid
+            .and_then(|pid| pid.try_into().ok())
+            .filter(|pid| *pid > 0))
     }
 
     /// Names of every volume that holds `text`.

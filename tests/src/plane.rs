@@ -102,19 +102,26 @@ impl Plane {
         Ok(text.trim().to_owned())
     }
 
+    /// The id of the person `login`.
+    ///
+    /// # Errors
+    /// When nobody is called so.
+    pub async fn user_id(&self, login: &str) -> anyhow::Result<String> {
+        let users: serde_json::Value = self.client.get("/api/v1/users").await?;
+        let mut all = users["items"].as_array().into_iter().flatten();
+        let user = all.find(|user| user["github_login"] == login);
+        let id = user.and_then(|user| user["id"].as_str());
+        Ok(id
+            .with_context(|| format!("{login} is not in {users}"))?
+            .to_owned())
+    }
+
     /// A token of the person `login`, fresh.
     ///
     /// # Errors
     /// Whatever the server refused.
     pub async fn token_of(&self, login: &str) -> anyhow::Result<String> {
-        let users: serde_json::Value = self.client.get("/api/v1/users").await?;
-        let user = users["items"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|user| user["github_login"] == login)
-            .with_context(|| format!("{login} is not in {users}"))?;
-        let body = serde_json::json!({ "user": user["id"], "scope": "user" });
+        let body = serde_json::json!({ "user": self.user_id(login).await?, "scope": "user" });
         let issued: serde_json::Value = self.client.post("/api/v1/tokens", &body).await?;
         let token = issued["token"].as_str().context("a token has a text")?;
         Ok(token.to_owned())
@@ -137,7 +144,7 @@ impl Plane {
             ])
             .env("NEXUS_HOME", self.home.path())
             .env("NEXUS_SSH_PORTS", self.ports.pool())
-            .env("NEXUS_JUMP_LISTEN", self.jump_address())
+            .env("NEXUS_SSH_LISTEN", self.jump_address())
             .env("NEXUS_BIN_DIR", binaries::folder()?)
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
             .stdin(std::process::Stdio::null())

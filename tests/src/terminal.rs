@@ -264,7 +264,10 @@ pub async fn attached(socket: &mut Socket) -> anyhow::Result<Value> {
         match socket.next().await? {
             Frame::Said(word) if word["type"] == "status" => {}
             Frame::Said(word) => {
-                ensure!(word["type"] == "attached", "another word came first: {word}");
+                ensure!(
+                    word["type"] == "attached",
+                    "another word came first: {word}"
+                );
                 return Ok(word);
             }
             other => bail!("something else came first: {other:?}"),

@@ -91,7 +91,7 @@ fn jump(plane: &Plane, folder: &Path, known: &Path, key: &Path) -> anyhow::Resul
         ("Port", port.to_owned()),
         ("User", "nexus".to_owned()),
         ("UserKnownHostsFile", known.display().to_string()),
-        ("HostKeyAlias", "nexus".to_owned()),
+        ("HostKeyAlias", "nexus-jump".to_owned()),
     ];
     Host::write(folder, "gateway", key, &options)?;
     let config = folder.join("gateway.config");
