@@ -9,3 +9,4 @@ mod load;
 mod mission;
 mod repositories;
 mod ssh_matrix;
+mod terminals;

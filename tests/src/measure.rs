@@ -21,11 +21,23 @@ impl Times {
         Ok(value)
     }
 
+    /// Takes in the times of another.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// The time in the middle.
     pub fn median(&self) -> Duration {
+        self.below(0.5)
+    }
+
+    /// The time that `share` (0 to 1) of all are below.
+    pub fn below(&self, share: f64) -> Duration {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
-        sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+        let place = (sorted.len() as f64 * share) as usize;
+        let last = sorted.len().saturating_sub(1);
+        sorted.get(place.min(last)).copied().unwrap_or_default()
     }
 }
 

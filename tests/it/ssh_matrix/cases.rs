@@ -150,7 +150,7 @@ async fn transfers(
     let batch = format!(
         "mkdir {there}/box\ncd {there}/box\nput {folder}/sent first\nrename first second\n\
          chmod 640 second\nsymlink second link\nls -1\nget link {folder}/fetched\n\
-         reput {folder}/sent second\nrm link\nrm second\ncd ..\nrmdir box\n"
+         rm link\nrm second\ncd ..\nrmdir box\n"
     );
     let output = tool::finish(host.sftp(&batch)?).await?;
     let mut listed = output.stdout.replace(there, "THERE");

@@ -1,0 +1,127 @@
+//! A network that cuts a terminal a thousand times, also in the middle of the handshake.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use nexus_tests::cutter::Cutter;
+use nexus_tests::terminal::{self, Door, Frame};
+use sha2::{Digest as _, Sha256};
+
+use super::World;
+
+/// Decides where each connection is cut; another number finds other places.
+const SEED: u64 = 20_261_121;
+const CUTS: usize = 1000;
+/// A connection carries fewer bytes than this; some do not live through the handshake.
+const MOST_BYTES: usize = 12 * 1024;
+
+/// Lines that are all different, at a pace that leaves nobody's scroll-back behind: the terminal
+/// turns each `\n` into `\r\n`.
+const PRODUCER: &str = "import sys, time\n\
+    for number in range(LINES):\n\
+    \x20   sys.stdout.write('line %07d of the same terminal, byte for byte\\n' % number)\n\
+    \x20   if number % 20 == 19:\n\
+    \x20       sys.stdout.flush(); time.sleep(0.001)\n";
+
+const LINES: usize = 120_000;
+
+#[tokio::test]
+async fn a_thousand_cuts_lose_and_double_no_byte() -> anyhow::Result<()> {
+    cut_a_thousand_times(&[]).await
+}
+
+#[tokio::test]
+async fn a_thousand_cuts_lose_and_double_no_byte_over_the_relay() -> anyhow::Result<()> {
+    cut_a_thousand_times(&[("NEXUS_LINK", "relay")]).await
+}
+
+async fn cut_a_thousand_times(environment: &[(&str, &str)]) -> anyhow::Result<()> {
+    let world = World::make_with(environment).await?;
+    let mut socket = world.session("cut").await?;
+    let script = PRODUCER.replace("LINES", &LINES.to_string());
+    let write = format!(
+        "cat > produce.py <<'END'\r{}END\r",
+        script.replace('\n', "\r")
+    );
+    socket.type_bytes(write.as_bytes()).await?;
+    socket.type_bytes(b"echo written-$((1 + 1))\r").await?;
+    socket.until("written-2\r\n").await?;
+    let begins = end_of_session(&world).await?;
+    socket.type_bytes(b"exec python3 produce.py\r").await?;
+    drop(socket);
+    let cutter = Cutter::seeded(world.door.address, SEED, MOST_BYTES, CUTS).await?;
+    let door = Door {
+        address: cutter.address(),
+        ..world.door.clone()
+    };
+    let workspace = world.workspace.id.to_string();
+    let got = follow(&door, &workspace, begins).await?;
+    ensure!(cutter.cuts() >= CUTS, "only {} cuts", cutter.cuts());
+    let mut wanted = Sha256::new();
+    let mut count = 0;
+    for number in 0..LINES {
+        let line = format!("line {number:07} of the same terminal, byte for byte\r\n");
+        count += line.len();
+        wanted.update(line);
+    }
+    ensure!(
+        got.bytes == count,
+        "{} bytes of {count}, seed {SEED}",
+        got.bytes
+    );
+    ensure!(
+        got.digest == wanted.finalize().as_slice(),
+        "other bytes, seed {SEED}"
+    );
+    Ok(())
+}
+
+/// Where the next byte of the session will be.
+async fn end_of_session(world: &World) -> anyhow::Result<u64> {
+    // What was typed has been answered, so nothing more comes until the next command.
+    let sessions = world.sessions().await?;
+    let session = sessions.first().context("a session")?;
+    session["end_offset"].as_u64().context("where it ends")
+}
+
+struct Got {
+    bytes: usize,
+    digest: Vec<u8>,
+}
+
+/// Reads the session to its end over however many connections, each resuming where the last broke.
+async fn follow(door: &Door, workspace: &str, begins: u64) -> anyhow::Result<Got> {
+    let (mut next, mut digest) = (begins, Sha256::new());
+    let patience = Instant::now();
+    'connections: loop {
+        ensure!(
+            patience.elapsed() < Duration::from_secs(150),
+            "not at the end after {} bytes",
+            next - begins
+        );
+        let path = terminal::path(workspace, "cut", Some(next));
+        let Ok(mut socket) = door.open(&path, &[terminal::BINARY], &[]).await else {
+            continue;
+        };
+        // A connection that is cut ends with an error; what came before it counts.
+        while let Ok(frame) = socket.next().await {
+            match frame {
+                Frame::Bytes(bytes) => {
+                    digest.update(&bytes);
+                    next += bytes.len() as u64;
+                }
+                Frame::Said(word) if word["type"] == "attached" => {
+                    ensure!(word["from"] == next, "asked for {next}, given {word}");
+                }
+                Frame::Said(word) if word["type"] == "ended" => break 'connections,
+                Frame::Said(word) => ensure!(word["type"] != "gap", "lost bytes: {word}"),
+                Frame::Closed(1000, _) => break 'connections,
+                Frame::Closed(code, reason) => anyhow::bail!("closed with {code}: {reason}"),
+            }
+        }
+    }
+    Ok(Got {
+        bytes: usize::try_from(next - begins)?,
+        digest: digest.finalize().to_vec(),
+    })
+}
