@@ -10,3 +10,4 @@ mod mission;
 mod repositories;
 mod ssh_matrix;
 mod terminals;
+mod web_attacks;
