@@ -110,6 +110,7 @@ async fn a_foreign_page_changes_nothing_with_the_cookie() -> anyhow::Result<()> 
     let port = world.plane.address().replace("127.0.0.1:", "");
     let preview = format!("http://3000-{}.preview.localhost:{port}", "0".repeat(32));
     let path = format!("/api/v1/workspaces/{}/stop", world.workspace.id);
+    let nothing = json!({});
     let foreign = [
         "http://evil.example",
         "null",
