@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, Parked, UserKeys};
+use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, Parked, UserKeys, UserValues};
 
 use crate::dispatch::Dispatch;
 use crate::gateway::Lines;
 use crate::key_store::KeyStore;
 use crate::parking::Parking;
+use crate::vault::ValueStore;
 
 /// The log and its companions. Clones share them.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Backbone {
     pub key_store: KeyStore,
     /// Byte streams to workspaces; `None` where there is no way to any.
     pub lines: Option<Arc<dyn Lines>>,
+    /// Users' credentials, sealed.
+    pub value_store: ValueStore,
 }
 
 impl Backbone {
@@ -36,6 +39,7 @@ impl Backbone {
             parking: Parking::Bus(Parked::on(bus)),
             key_store: KeyStore::Bus(UserKeys::on(bus)),
             lines: None,
+            value_store: ValueStore::Bus(UserValues::on(bus)),
         }
     }
 
@@ -55,6 +59,7 @@ impl Backbone {
             parking: Parking::memory(),
             key_store: KeyStore::memory(),
             lines: None,
+            value_store: ValueStore::memory(),
         }
     }
 

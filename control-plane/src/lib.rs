@@ -41,4 +41,6 @@ pub mod queries;
 pub mod reconcile;
 pub mod sealing;
 pub mod settings;
+pub mod ssh;
+pub mod vault;
 pub mod tickets;

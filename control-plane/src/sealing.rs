@@ -7,7 +7,8 @@
 //!
 //! AES-256-GCM with a random nonce in front; the user and the field's name are authenticated
 //! along, so that no sealed value can be passed off as another. Erasing a user drops their key:
-//! the log stays as it is and says nothing any more.
+//! the log stays as it is and says nothing any more. Credentials are sealed the same way and kept
+//! in the vault, not in the log.
 
 use std::path::{Path, PathBuf};
 
@@ -125,11 +126,7 @@ impl Sealer {
     /// A digest of `text` nobody without the master key can make, in hexadecimal.
     pub fn digest(&self, text: &str) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.master.0);
-        let tag = hmac::sign(&key, text.as_bytes());
-        tag.as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hexadecimal(hmac::sign(&key, text.as_bytes()).as_ref())
     }
 
     /// The user's key; `None` when there is none (any more).
@@ -187,9 +184,25 @@ impl UserKey {
         String::from_utf8(unseal(&self.secret, &self.context(field), bytes)?).ok()
     }
 
+    /// A digest of `text`, which is the user's `field`, that nobody without the key can make; in
+    /// hexadecimal. It dies with the key.
+    pub fn digest(&self, field: &str, text: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret.0);
+        let mut signing = hmac::Context::with_key(&key);
+        let context = self.context(field);
+        for part in [context.as_str(), "\0", text] {
+            signing.update(part.as_bytes());
+        }
+        hexadecimal(signing.sign().as_ref())
+    }
+
     fn context(&self, field: &str) -> String {
         format!("{}:{field}", self.user)
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn random() -> Result<[u8; KEY], SealingError> {

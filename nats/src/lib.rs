@@ -40,6 +40,7 @@
 //!   `logs.read(LogFilter::of(workspace), Follow::No)` is read by `next()`.
 //! * [`heartbeat`]: `heartbeats.beat(&heartbeat)`; `heartbeats.all()`; `heartbeats.watch()`.
 //! * [`user_keys`]: `keys.put(user, bytes)`, `keys.get(user)`, `keys.forget(user)`.
+//! * [`user_values`]: `values.put(user, digest, sealed)`, `get(user, digest)`, `forget(user, digest)`.
 //! * [`parked`]: `parked.list()`, `read(id)`, `retry(id)`, `discard(id)`, `park_event(..)`; the
 //!   control plane runs `parked.collect()` so that given-up commands leave the queue.
 //! * [`exec`]: `Execs::on(&bus).call(node, &request)` gives frames by `next()`; a worker
@@ -79,6 +80,7 @@ pub mod tail;
 pub mod testing;
 pub mod topology;
 pub mod user_keys;
+pub mod user_values;
 
 pub use call::CallError;
 pub use command_queue::{CommandConsumer, CommandQueue, Delivery, Published};
@@ -93,3 +95,4 @@ pub use subject::{CommandSubject, EventSubject, LogSubject, ParkedSubject, Route
 pub use tail::{Batch, Filter, From, Tail, TailError};
 pub use topology::Replicas;
 pub use user_keys::UserKeys;
+pub use user_values::UserValues;

@@ -8,6 +8,7 @@
 //! | `NEXUS_PARKED` | what nobody could work on | 30 days, 256 MiB |
 //! | KV `nexus_nodes` | the last heartbeat of each node | 60 s |
 //! | KV `nexus_user_keys` | the key each user's personal data is sealed with | until forgotten |
+//! | KV `nexus_user_values` | users' credentials, sealed, by digest | until forgotten |
 //!
 //! [`ensure`] makes what is missing and updates what can be updated without touching a message.
 //! Any other difference is refused with a diff, for a person to decide: nothing here deletes,
@@ -37,6 +38,8 @@ pub const PARKED: &str = "NEXUS_PARKED";
 pub const NODES: &str = "nexus_nodes";
 /// The bucket of users' keys.
 pub const USER_KEYS: &str = "nexus_user_keys";
+/// The bucket of users' sealed values.
+pub const USER_VALUES: &str = "nexus_user_values";
 
 /// On how many servers each message is kept: 1 on a laptop, 3 or 5 in a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

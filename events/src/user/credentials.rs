@@ -46,13 +46,13 @@ impl CredentialName {
     pub fn file(path: &str) -> Result<Self, InvalidName> {
         let below = path.strip_prefix("~/").or_else(|| path.strip_prefix('/'));
         let plain = |part: &str| !matches!(part, "" | "." | "..");
-        if path.len() <= 512
+        if path.len() <= 256
             && !path.chars().any(char::is_control)
             && below.is_some_and(|below| below.split('/').all(plain))
         {
             return Ok(Self::File(path.to_owned()));
         }
-        let rule = "`~/…` or an absolute path of up to 512 bytes, without `.`, `..` and `//`";
+        let rule = "`~/…` or an absolute path of up to 256 bytes, without `.`, `..` and `//`";
         Err(InvalidName::of("place for a file", rule, path))
     }
 }

@@ -4,19 +4,27 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 
-use super::{COMMANDS, EVENTS, LOGS, NODES, PARKED, Replicas, USER_KEYS};
+use super::{COMMANDS, EVENTS, LOGS, NODES, PARKED, Replicas, USER_KEYS, USER_VALUES};
 use crate::subject::{CommandSubject, EventSubject, LogSubject, ParkedSubject};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Every stream, in the order they are made.
 pub fn wanted(replicas: Replicas) -> Vec<Config> {
-    [events(), commands(), logs(), parked(), nodes(), user_keys()]
-        .map(|config| Config {
-            num_replicas: replicas.0,
-            ..config
-        })
-        .into()
+    [
+        events(),
+        commands(),
+        logs(),
+        parked(),
+        nodes(),
+        user_keys(),
+        user_values(),
+    ]
+    .map(|config| Config {
+        num_replicas: replicas.0,
+        ..config
+    })
+    .into()
 }
 
 /// The truth: full means an error, never silent loss.
@@ -98,6 +106,15 @@ fn user_keys() -> Config {
         description: text("Keys of users' personal data; forgetting one erases the data"),
         duplicate_window: Duration::from_secs(2 * 60),
         ..bucket(USER_KEYS)
+    }
+}
+
+/// A value is kept once under its digest, so there is nothing to repeat but what is the same.
+fn user_values() -> Config {
+    Config {
+        description: text("Users' credentials, sealed; what no event names is not in force"),
+        duplicate_window: Duration::from_secs(2 * 60),
+        ..bucket(USER_VALUES)
     }
 }
 

@@ -1,0 +1,16 @@
+//! SSH from the control plane's side: who vouches for whom, who may log in where, and the jump host.
+//!
+//! ```text
+//!  authority: two keys in the home ─ signs ─► host certificates (each workspace, the jump host)
+//!                                         └─► user certificates (≤ 12 h, for named workspaces)
+//!  access: keys, authorities, refusals of a workspace ─ pushed over the link ─► its nexus-init
+//!  jump: `ssh -J nexus@host:3022 dev@NAME`: a stranger logs in, one channel leads to one workspace
+//! ```
+//!
+//! Who may log in is decided here and enforced where the session is: init closes a connection
+//! whose key it does not find any more, and goes on without us while we are away.
+
+mod authority;
+
+pub use authority::{Authorities, AuthorityError};
+pub(crate) use authority::{HOST_CERTIFICATE_TIME, UserCertificate};
