@@ -3,7 +3,8 @@
 
 mod start;
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,6 +25,7 @@ use crate::queries::Queries;
 use crate::reconcile::Reconciler;
 use crate::sealing::SealingError;
 use crate::settings::Settings;
+use crate::ssh::{Authorities, AuthorityError};
 
 /// What a control plane is made from.
 #[derive(Debug)]
@@ -54,6 +56,9 @@ pub enum StartError {
     /// The master key cannot be had.
     #[error(transparent)]
     Sealing(#[from] SealingError),
+    /// The SSH authority's keys cannot be had.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// Users cannot be made readable.
     #[error("reading the users")]
     Directory(#[from] DirectoryError),
@@ -84,6 +89,8 @@ struct Parts {
     commands: Commands,
     hub: Hub,
     gateway: Gateway,
+    authorities: Authorities,
+    jump_host: OnceLock<SocketAddr>,
     reconciler: Reconciler,
     logs: Option<StepLogs>,
     caught_up: watch::Receiver<bool>,
@@ -128,6 +135,22 @@ impl App {
     /// The ways into workspaces.
     pub fn gateway(&self) -> &Gateway {
         &self.parts.gateway
+    }
+
+    /// Who vouches for SSH hosts and users.
+    pub fn authorities(&self) -> &Authorities {
+        &self.parts.authorities
+    }
+
+    /// Where the jump host listens; `None` while it does not.
+    pub fn jump_host(&self) -> Option<SocketAddr> {
+        self.parts.jump_host.get().copied()
+    }
+
+    /// Notes where the jump host listens, once.
+    pub(crate) fn note_jump_host(&self, address: SocketAddr) {
+        // It listens once in the life of a process, so there is nothing to replace.
+        let _ = self.parts.jump_host.set(address);
     }
 
     /// The reconcilers, to run one now.

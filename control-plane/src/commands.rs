@@ -8,13 +8,16 @@
 //! With an `Idempotency-Key` the ids of everything made derive from who asks and the key, so the
 //! same request sent again finds what it made; another request under the same key is refused.
 
+mod certificate_issue;
 mod context;
+mod credentials_change;
 mod execute;
 mod node_drain;
 mod parked;
 mod ports;
 mod problem;
 mod public_key;
+mod scripts_change;
 mod token_issue;
 mod token_revoke;
 mod user_erase;
@@ -40,8 +43,11 @@ pub use workspace_create::CreatedWorkspace;
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use crate::queries::Queries;
 use crate::sealing::Sealer;
+use crate::ssh::Authorities;
 pub(crate) use ports::Ports;
 
 /// Carries out commands. Clones share everything.
@@ -50,6 +56,11 @@ pub struct Commands {
     queries: Queries,
     sealer: Sealer,
     ports: Arc<Ports>,
+    authorities: Authorities,
+    /// One change of a user's values at a time, so that none forgets what another has just put in.
+    changing_values: Arc<Mutex<()>>,
+    /// One new key at a time, so that no two users get the same.
+    adding_keys: Arc<Mutex<()>>,
 }
 
 /// What came of a write, and the event that recorded it.
@@ -62,11 +73,19 @@ pub struct Written<T> {
 }
 
 impl Commands {
-    pub(crate) fn new(queries: Queries, sealer: Sealer, ports: Arc<Ports>) -> Self {
+    pub(crate) fn new(
+        queries: Queries,
+        sealer: Sealer,
+        ports: Arc<Ports>,
+        authorities: Authorities,
+    ) -> Self {
         Self {
             queries,
             sealer,
             ports,
+            authorities,
+            changing_values: Arc::default(),
+            adding_keys: Arc::default(),
         }
     }
 }

@@ -90,6 +90,26 @@ impl Directory {
             .map(|(user, _)| *user)
     }
 
+    /// Whoever the key with this fingerprint belongs to; nobody, should two have it.
+    pub(crate) fn by_key(&self, fingerprint: &str) -> Option<UserId> {
+        let people = self.people();
+        let mut holders = people
+            .iter()
+            .filter(|(_, person)| person.keys.contains_key(fingerprint))
+            .map(|(user, _)| *user);
+        match (holders.next(), holders.next()) {
+            (Some(user), None) => Some(user),
+            (Some(_), Some(_)) | (None, _) => None,
+        }
+    }
+
+    /// Whether anybody but `user` has the key with this fingerprint.
+    pub(crate) fn has_other(&self, user: UserId, fingerprint: &str) -> bool {
+        self.people()
+            .iter()
+            .any(|(other, person)| *other != user && person.keys.contains_key(fingerprint))
+    }
+
     /// The public keys of a user; read now when they are not known yet.
     pub(crate) async fn authorized_keys(&self, user: UserId) -> Vec<String> {
         if self.person(user).is_none()

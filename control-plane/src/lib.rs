@@ -42,5 +42,5 @@ pub mod reconcile;
 pub mod sealing;
 pub mod settings;
 pub mod ssh;
-pub mod vault;
 pub mod tickets;
+pub mod vault;

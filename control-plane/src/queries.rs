@@ -5,6 +5,7 @@
 //! What belongs to somebody else is not found, in the same words as what does not exist.
 
 mod claims;
+mod credentials;
 mod events;
 mod health;
 mod identify;
@@ -21,6 +22,7 @@ mod wait;
 mod workspaces;
 
 pub(crate) use claims::held_ports;
+pub(crate) use credentials::{POST_START, credential_field, credentials_view};
 pub use events::EventQuery;
 pub use health::Freshness;
 pub(crate) use identify::{TOKEN_PREFIX, token_digest};
@@ -43,7 +45,9 @@ use crate::directory::Directory;
 use crate::projections::ProjectionError;
 use crate::projections::database::Database;
 use crate::pulse::Pulse;
+use crate::sealing::SealingError;
 use crate::settings::Settings;
+use crate::vault::Vault;
 
 /// The most items a page has, and how many it has unless told.
 pub(crate) const PAGE: (usize, usize) = (500, 100);
@@ -56,6 +60,7 @@ pub struct Queries {
     pub(crate) pulse: Pulse,
     pub(crate) settings: Arc<Settings>,
     pub(crate) backbone: Backbone,
+    pub(crate) vault: Vault,
     /// The newest event projected.
     pub(crate) sequence: watch::Receiver<u64>,
     /// The newest event this server appended.
@@ -113,6 +118,9 @@ pub enum QueryError {
     /// The read model failed.
     #[error(transparent)]
     Projection(#[from] ProjectionError),
+    /// A user's values cannot be had.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
     /// The bus failed.
     #[error("asking for what is parked")]
     Parked(#[from] nexus_nats::parked::ParkedError),
@@ -173,6 +181,14 @@ impl From<QueryError> for Problem {
                     ProblemCode::InternalError,
                     "the read model could not be read",
                     "see the log of the server: nexus daemon status",
+                )
+            }
+            QueryError::Sealing(error) => {
+                log_once(&error);
+                Self::new(
+                    ProblemCode::LogUnavailable,
+                    "what is kept for the user cannot be reached",
+                    "see how the server fares: nexus daemon status",
                 )
             }
             QueryError::Parked(error) => {

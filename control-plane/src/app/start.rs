@@ -5,7 +5,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use nexus_events::id::UserId;
@@ -34,6 +34,8 @@ use crate::queries::{self, Queries};
 use crate::reconcile::{self, Reconciler};
 use crate::sealing::Sealer;
 use crate::settings::Settings;
+use crate::ssh::Authorities;
+use crate::vault::Vault;
 
 /// The read model as it was opened, and who writes it.
 struct ReadModel {
@@ -103,6 +105,7 @@ impl Plane {
         make_folder(&settings.home)?;
         make_folder(settings.read_model().parent().unwrap_or(&settings.home))?;
         let sealer = Sealer::open(&settings.master_key(), backbone.key_store.clone())?;
+        let authorities = Authorities::open(&settings.home)?;
         let model = ReadModel::open(&settings, &backbone).await?;
         let reacted = model.reacted()?;
         let directory = Directory::new(model.database.clone(), sealer.clone());
@@ -114,11 +117,12 @@ impl Plane {
             directory: directory.clone(),
             pulse: Pulse::default(),
             settings: Arc::clone(&settings),
+            vault: Vault::new(sealer.clone(), backbone.value_store.clone()),
             backbone: backbone.clone(),
             sequence: model.projected,
             written: Arc::default(),
         };
-        let commands = Commands::new(queries.clone(), sealer, model.ports);
+        let commands = Commands::new(queries.clone(), sealer, model.ports, authorities.clone());
         let performer = Performer {
             commands: commands.clone(),
             queries: queries.clone(),
@@ -171,6 +175,8 @@ impl Plane {
             clock,
             queries,
             commands,
+            authorities,
+            jump_host: OnceLock::new(),
             reconciler,
             caught_up,
             alarm,

@@ -37,6 +37,12 @@ pub enum CommandError {
         /// The name.
         name: WorkspaceName,
     },
+    /// The SSH key is another user's.
+    #[error("the key {fingerprint} is another user's")]
+    KeyTaken {
+        /// Which key.
+        fingerprint: String,
+    },
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request before")]
     KeyReused,
@@ -174,6 +180,11 @@ impl From<CommandError> for Problem {
                     format!("choose another name, or delete it: nexus workspace delete {name}");
                 Self::new(ProblemCode::Conflict, text, hint)
             }
+            CommandError::KeyTaken { .. } => Self::new(
+                ProblemCode::Conflict,
+                text,
+                "take a key of your own: ssh-keygen -t ed25519",
+            ),
             CommandError::KeyReused => Self::new(
                 ProblemCode::IdempotencyKeyReused,
                 text,

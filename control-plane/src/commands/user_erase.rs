@@ -1,8 +1,9 @@
 //! Erase user: the key goes, and with it everything personal the log holds of them.
 
 use nexus_events::id::UserId;
-use nexus_events::user::UserCommand;
+use nexus_events::user::{User, UserCommand};
 
+use super::credentials_change::no_longer_in_force;
 use super::{CommandError, Commands, RequestContext, Written};
 use crate::identity::Identity;
 
@@ -20,6 +21,8 @@ impl Commands {
         context: &RequestContext,
     ) -> Result<Written<()>, CommandError> {
         self.may_change(identity, user)?;
+        let _alone = self.changing_values.lock().await;
+        let before = self.queries.user_state(identity, user).ok();
         let command = UserCommand::Erase { at: context.now };
         let outcome = self
             .on_user(user, &command, context.new_event(identity))
@@ -33,6 +36,9 @@ impl Commands {
             Err(error) => return Err(error),
         };
         self.sealer.forget(user).await?;
+        let nobody = User::default();
+        let values = no_longer_in_force(before.as_ref().unwrap_or(&nobody), &nobody);
+        self.queries.vault.forget(user, values).await;
         self.queries.directory.forget(user);
         Ok(Written {
             value: (),

@@ -38,8 +38,13 @@ impl Commands {
         public_key: &PublicKey,
         context: &RequestContext,
     ) -> Result<Snapshot<User>, CommandError> {
-        let key = self.sealer.key_or_new(user).await?;
         let fingerprint = public_key.fingerprint.clone();
+        let _alone = self.adding_keys.lock().await;
+        // A key says who somebody is at the jump host, so it is one person's.
+        if self.queries.directory.has_other(user, &fingerprint) {
+            return Err(CommandError::KeyTaken { fingerprint });
+        }
+        let key = self.sealer.key_or_new(user).await?;
         let sealed = key.seal(&key_field(&fingerprint), &public_key.line)?;
         let command = UserCommand::AddKey {
             fingerprint,

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::error::{Refusal, SEE_DOCS, render};
 use super::routes::{
     activity, document, events, exec, health, keys, lifecycle, logs, metrics, nodes, operations,
-    parked, status, timeline, tokens, users, workspaces,
+    parked, settings, ssh, status, timeline, tokens, users, workspaces,
 };
 use super::{Api, HostNames, auth, openapi, patience, reply, trace};
 use crate::app::App;
@@ -46,6 +46,10 @@ fn table() -> OpenApiRouter<Api> {
         .routes(routes!(keys::remove))
         .routes(routes!(tokens::list, tokens::issue))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(ssh::authority))
+        .routes(routes!(ssh::certify))
+        .routes(routes!(settings::credentials, settings::change_credentials))
+        .routes(routes!(settings::scripts, settings::change_scripts))
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::read))
         .routes(routes!(health::livez))

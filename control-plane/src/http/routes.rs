@@ -14,6 +14,8 @@ pub(super) mod metrics;
 pub(super) mod nodes;
 pub(super) mod operations;
 pub(super) mod parked;
+pub(super) mod settings;
+pub(super) mod ssh;
 pub(super) mod status;
 pub(super) mod timeline;
 pub(super) mod tokens;

@@ -53,7 +53,10 @@ impl Queries {
         let Some(key) = self.vault.key(user).await? else {
             return Ok(Scripts::default());
         };
-        let text = self.vault.open(user, &key, POST_START, &kept.digest).await?;
+        let text = self
+            .vault
+            .open(user, &key, POST_START, &kept.digest)
+            .await?;
         let post_start = text.and_then(|text| serde_json::from_str(&text).ok());
         Ok(Scripts { post_start })
     }

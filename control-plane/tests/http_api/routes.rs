@@ -18,6 +18,9 @@ const TABLE: &str = "
     GET /api/v1/operations
     GET /api/v1/operations/{id}
     GET /api/v1/parked
+    GET /api/v1/settings/credentials
+    GET /api/v1/settings/scripts
+    GET /api/v1/ssh/authority
     GET /api/v1/tokens
     GET /api/v1/users
     GET /api/v1/users/{id}
@@ -35,6 +38,7 @@ const TABLE: &str = "
     GET /readyz
     POST /api/v1/parked/{sequence}/discard
     POST /api/v1/parked/{sequence}/retry
+    POST /api/v1/ssh/certificates
     POST /api/v1/tokens
     POST /api/v1/users/register
     POST /api/v1/users/{id}/keys
@@ -45,6 +49,8 @@ const TABLE: &str = "
     POST /api/v1/workspaces/{id}/exec
     POST /api/v1/workspaces/{id}/start
     POST /api/v1/workspaces/{id}/stop
+    PUT /api/v1/settings/credentials
+    PUT /api/v1/settings/scripts
 ";
 
 /// Every route of the document, as `METHOD path`, in order.
