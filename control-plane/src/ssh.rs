@@ -12,5 +12,5 @@
 
 mod authority;
 
+pub(crate) use authority::UserCertificate;
 pub use authority::{Authorities, AuthorityError};
-pub(crate) use authority::{HOST_CERTIFICATE_TIME, UserCertificate};

@@ -68,7 +68,12 @@ pub(super) fn bare() -> OpenApi {
 /// The document once every route is in: each may also answer with a problem.
 pub(super) fn finished(mut document: OpenApi) -> OpenApi {
     for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.delete];
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.delete,
+        ];
         for operation in operations.into_iter().flatten() {
             let refusal = ResponseBuilder::new()
                 .description("Refused: the problem says why, and what to do")
