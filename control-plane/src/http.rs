@@ -13,6 +13,7 @@
 
 mod api;
 mod asked;
+mod attempts;
 mod auth;
 mod dashboard;
 mod docs;

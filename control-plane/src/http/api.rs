@@ -1,7 +1,7 @@
 //! What every route holds: the handle on the control plane, and the things of HTTP beside it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nexus_events::id::{NodeId, WorkspaceId};
@@ -12,6 +12,7 @@ use nexus_nats::StepLogs;
 use nexus_nats::exec::Execs;
 use tokio_util::sync::CancellationToken;
 
+use super::attempts::Attempts;
 use super::auth::{HostNames, Token, unknown};
 use super::docs::Page;
 use super::error::Refusal;
@@ -24,6 +25,7 @@ use crate::app::App;
 use crate::commands::Commands;
 use crate::identity::Identity;
 use crate::queries::{EventQuery, Queries};
+use crate::tickets::Tickets;
 
 /// How long a read waits for the event its caller wants to see.
 const MIN_SEQ_WAIT: Duration = Duration::from_secs(5);
@@ -44,6 +46,8 @@ struct Parts {
     shutdown: CancellationToken,
     sockets: Sockets,
     pace: Pace,
+    attempts: Attempts,
+    tickets: Tickets<Identity>,
     doorman: Doorman,
     document: Bytes,
     page: Page,
@@ -63,6 +67,8 @@ impl Api {
             doorman: Doorman::start(hub, queries, shutdown.clone()),
             sockets: Sockets::default(),
             pace: Pace::default(),
+            attempts: Attempts::default(),
+            tickets: Tickets::default(),
             document: document.into(),
             app,
             hosts,
@@ -98,6 +104,14 @@ impl Api {
         &self.parts.pace
     }
 
+    pub(super) fn attempts(&self) -> &Attempts {
+        &self.parts.attempts
+    }
+
+    pub(super) fn tickets(&self) -> &Tickets<Identity> {
+        &self.parts.tickets
+    }
+
     pub(super) fn sockets(&self) -> &Sockets {
         &self.parts.sockets
     }
@@ -123,6 +137,30 @@ impl Api {
                  http://localhost/api/v1/tokens`",
                 )
             })
+    }
+
+    /// Whose ticket it is. It counts no more afterwards.
+    pub(super) fn ticket(&self, text: &str) -> Result<Identity, Refusal> {
+        let identity = self.tickets().redeem(text, Instant::now());
+        match identity {
+            Some(identity) if self.in_standing(&identity)? => Ok(identity),
+            Some(_) | None => Err(unknown(
+                "Sec-WebSocket-Protocol",
+                "the ticket counts no more: it was used, or is older than 30 seconds",
+                "take a new one with `POST /api/v1/tickets`",
+            )),
+        }
+    }
+
+    /// Whether what `identity` came with still lets it in.
+    fn in_standing(&self, identity: &Identity) -> Result<bool, Refusal> {
+        match identity {
+            Identity::Operator => Ok(true),
+            Identity::User { token, .. } => {
+                let end = self.queries().token_end(*token)?;
+                Ok(end.is_some_and(|end| end.is_none_or(|end| end > self.app().now())))
+            }
+        }
     }
 
     /// Asks, and where nothing was found asks once more when everything stored is projected: who

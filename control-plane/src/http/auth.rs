@@ -7,13 +7,17 @@
 //!        └────────────────────┬─────────────────────────┘
 //!                     a file of the dashboard? that, to everybody
 //!                     a token? its bearer, else 401
+//!                     a WebSocket with a ticket? whoever took it, once, else 401
+//!                     a cookie, from a page that is ours? whoever signed in, else 401
 //!                     none, and the kernel says the socket's other end is
 //!                     this server's own user or root? the operator
-//!                     else 401, except for /livez
+//!                     else 401, except for /livez and signing in
 //! ```
 
+pub(super) mod cookie;
 mod host;
 mod origin;
+mod ticket;
 mod token;
 
 pub use host::HostNames;
@@ -22,6 +26,7 @@ pub(super) use token::Token;
 use std::time::Instant;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::Method;
 use axum::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -36,6 +41,9 @@ use crate::identity::Identity;
 
 /// The one route that answers everybody: it tells nothing but that the process lives.
 const OPEN: &str = "/livez";
+
+/// Where strangers become known, by `POST`.
+const SIGN_IN: &str = "/api/v1/sign-in";
 
 /// The routes a person reads in a browser, which can send a token only as a password.
 const PAGES: [&str; 2] = ["/docs", "/openapi.json"];
@@ -53,11 +61,15 @@ pub(crate) async fn identify(State(api): State<Api>, mut request: Request, next:
         .get::<MatchedPath>()
         .map(MatchedPath::as_str);
     let page = route.is_some_and(|route| PAGES.contains(&route));
-    if route == Some(OPEN) {
+    let signs_in = route == Some(SIGN_IN) && request.method() == Method::POST;
+    if route == Some(OPEN) || signs_in {
         return next.run(request).await;
     }
     match who_asks(&api, &request, page) {
-        Ok(identity) => {
+        Ok((identity, by)) => {
+            if matches!(by, By::Cookie) {
+                request.extensions_mut().insert(ByCookie);
+            }
             if let Err(refusal) = api.pace().count(&identity, Instant::now()) {
                 return refusal.into_response();
             }
@@ -80,18 +92,37 @@ fn check_site(api: &Api, request: &Request) -> Result<(), Refusal> {
     origin::check(request.headers(), host)
 }
 
-fn who_asks(api: &Api, request: &Request, page: bool) -> Result<Identity, Refusal> {
-    let peer = request.extensions().get::<Peer>().copied();
-    match (token::given(request.headers(), page)?, peer) {
-        (Some(token), _) => api.bearer(&token),
-        (None, Some(Peer::Local { user })) if is_trusted(user) => Ok(Identity::Operator),
-        (None, _) => Err(unknown(
-            "Authorization",
-            "the header is missing",
-            "send `Authorization: Bearer TOKEN` (the first token is in ~/.nexus/token), or use \
-             the local socket: `curl --unix-socket ~/.nexus/daemon.sock http://localhost/health`",
-        )),
+/// A mark on requests of signed-in browsers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByCookie;
+
+/// How somebody was known.
+enum By {
+    Cookie,
+    Other,
+}
+
+fn who_asks(api: &Api, request: &Request, page: bool) -> Result<(Identity, By), Refusal> {
+    let (method, headers) = (request.method(), request.headers());
+    if let Some(token) = token::given(headers, page)? {
+        return Ok((api.bearer(&token)?, By::Other));
     }
+    if let Some(ticket) = ticket::given(method, headers) {
+        return Ok((api.ticket(ticket)?, By::Other));
+    }
+    if let Some(Peer::Local { user }) = request.extensions().get::<Peer>() {
+        if is_trusted(*user) {
+            return Ok((Identity::Operator, By::Other));
+        }
+    } else if let Some(token) = cookie::given(headers, origin::is_exempt(method, headers))? {
+        return Ok((api.bearer(&token)?, By::Cookie));
+    }
+    Err(unknown(
+        "Authorization",
+        "the header is missing",
+        "send `Authorization: Bearer TOKEN` (the first token is in ~/.nexus/token), or use \
+         the local socket: `curl --unix-socket ~/.nexus/daemon.sock http://localhost/health`",
+    ))
 }
 
 /// The server's own user, and root, could read its files anyway.

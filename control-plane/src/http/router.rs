@@ -14,6 +14,7 @@ use super::routes::{
     activity, document, events, exec, health, keys, lifecycle, logs, metrics, nodes, operations,
     parked, settings, ssh, status, timeline, tokens, users, workspaces,
 };
+use super::routes::{sign_in, tickets};
 use super::{Api, HostNames, auth, openapi, patience, reply, trace};
 use crate::app::App;
 
@@ -50,6 +51,8 @@ fn table() -> OpenApiRouter<Api> {
         .routes(routes!(ssh::certify))
         .routes(routes!(settings::credentials, settings::change_credentials))
         .routes(routes!(settings::scripts, settings::change_scripts))
+        .routes(routes!(tickets::take))
+        .routes(routes!(sign_in::read, sign_in::sign_in, sign_in::sign_out))
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::read))
         .routes(routes!(health::livez))

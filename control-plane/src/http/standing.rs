@@ -54,7 +54,7 @@ impl Doorman {
             Identity::Operator => (None, None),
             Identity::User { id, token, .. } => (Some(*token), Some(*id)),
         };
-        let ends = token.and_then(|token| self.end_of(identity, token));
+        let ends = token.and_then(|token| self.end_of(token));
         Standing {
             revoked,
             token,
@@ -63,14 +63,18 @@ impl Doorman {
         }
     }
 
-    fn end_of(&self, identity: &Identity, token: TokenId) -> Option<Instant> {
-        let tokens = self.queries.tokens(identity).ok()?;
-        let expires_at = tokens
-            .items
-            .iter()
-            .find(|known| known.id == token)?
-            .expires_at?;
-        let left = expires_at.duration_since(Timestamp::now());
+    /// When the token ends by itself. One that counts no more by now was revoked before anybody
+    /// listened.
+    fn end_of(&self, token: TokenId) -> Option<Instant> {
+        let end = match self.queries.token_end(token) {
+            Ok(Some(end)) => end?,
+            Ok(None) => return Some(Instant::now()),
+            Err(error) => {
+                tracing::warn!(%error, "when a token ends cannot be told");
+                return None;
+            }
+        };
+        let left = end.duration_since(Timestamp::now());
         Some(Instant::now() + Duration::try_from(left).unwrap_or_default())
     }
 

@@ -21,6 +21,22 @@ pub(crate) fn token_digest(token: &str) -> String {
 }
 
 impl Queries {
+    /// When a token in force ends; the inner `None` is never, the outer that it counts no more.
+    ///
+    /// # Errors
+    /// When the read model fails.
+    pub fn token_end(&self, token: TokenId) -> Result<Option<Option<Timestamp>>, QueryError> {
+        self.database.read(|connection| {
+            let found = connection
+                .prepare_cached("SELECT expires_at FROM tokens WHERE id = ?1")?
+                .query_row([*token.uuid().as_bytes()], |row| {
+                    Ok(row.get::<_, Option<i64>>(0)?.map(projections::time))
+                })
+                .optional()?;
+            Ok(found)
+        })
+    }
+
     /// Whose token this is; `None` when it is nobody's, revoked, or over.
     ///
     /// The lookup is by digest, so its time tells nothing of the text.

@@ -8,6 +8,7 @@ mod plain;
 mod routes;
 mod server;
 mod shapes;
+mod sign_in;
 mod streams;
 mod tails;
 mod worker;

@@ -36,6 +36,18 @@ pub(crate) fn check(headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Whether a request that only reads may count for whoever is signed in: it comes from one of our
+/// pages, or was typed by a person, or from a browser too old to tell.
+pub(crate) fn may_read(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+    sites.all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"))
+}
+
+/// Whether a page is named; that it is one of ours is checked with every request.
+pub(crate) fn is_given(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN)
+}
+
 fn refuse(header: &str, value: &str) -> Refusal {
     let value: String = value.escape_debug().take(100).collect();
     let cause = format!("`{value}` is another site than this server");

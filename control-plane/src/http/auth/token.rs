@@ -11,6 +11,11 @@ use crate::http::error::Refusal;
 pub(crate) struct Token(String);
 
 impl Token {
+    /// Takes the text.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The text.
     pub(crate) fn text(&self) -> &str {
         &self.0
