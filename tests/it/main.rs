@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bad_input;
+mod browser;
 mod command_line;
 mod kill;
 mod lifecycle;

@@ -5,10 +5,10 @@ mod flood;
 mod reconnects;
 mod start_on_connect;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use nexus_events::view::WorkspaceView;
 use nexus_tests::plane::{ALICE, Plane};
-use nexus_tests::terminal::{self, Door, Frame, Refused, Socket};
+use nexus_tests::terminal::{self, Door, Frame, Socket};
 use serde_json::{Value, json};
 
 /// A plane, a running workspace of Alice's on it, and the door as herself.
@@ -27,11 +27,7 @@ impl World {
         let plane = Plane::start_with("process", environment).await?;
         let spec = json!({ "provider": "process" });
         let workspace = plane.client.running(ALICE, "desk", spec).await?;
-        let door = Door {
-            address: plane.address().parse()?,
-            host: plane.address(),
-            token: Some(plane.token_of(ALICE).await?),
-        };
+        let door = plane.door(Some(&plane.token_of(ALICE).await?))?;
         Ok(Self {
             plane,
             workspace,
@@ -39,27 +35,14 @@ impl World {
         })
     }
 
-    /// Opens `path`; a refusal is an error.
     async fn open(&self, path: &str, protocol: &str) -> anyhow::Result<Socket> {
-        match self.door.open(path, &[protocol], &[]).await {
-            Ok(socket) => Ok(socket),
-            Err(Refused::Status(status, body)) => bail!("{path}: {status} {body}"),
-            Err(Refused::Broken(error)) => Err(error),
-        }
+        self.door.must_open(path, protocol).await
     }
 
-    /// The session `name`, made where it is not there, a plain shell that prints nothing by itself.
+    /// The session `name`, made where it is not there, a plain shell in it.
     async fn session(&self, name: &str) -> anyhow::Result<Socket> {
         let path = terminal::path(&self.workspace.id.to_string(), name, None);
-        let mut socket = self.open(&path, terminal::BINARY).await?;
-        terminal::attached(&mut socket).await?;
-        // A shell that edits lines would add codes of its own to the bytes.
-        socket.type_bytes(b"exec sh\r").await?;
-        socket
-            .type_bytes(b"PS1=; stty -echo; echo $((6 * 7))-ready\r")
-            .await?;
-        socket.until("42-ready\r\n").await?;
-        Ok(socket)
+        self.door.shell(&path, terminal::BINARY).await
     }
 
     /// The sessions the API lists.

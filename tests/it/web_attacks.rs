@@ -41,11 +41,7 @@ impl World {
     }
 
     fn door(&self, token: Option<&str>) -> anyhow::Result<Door> {
-        Ok(Door {
-            address: self.plane.address().parse()?,
-            host: self.plane.address(),
-            token: token.map(str::to_owned),
-        })
+        self.plane.door(token)
     }
 
     /// The origin of the dashboard.

@@ -7,7 +7,8 @@
 //!
 //! [`plane::Plane`] is the whole system, [`client::Client`] its API, [`terminal`] a terminal as a
 //! page opens it, [`ways`] the ways in by SSH, each used through the stock programs ([`ssh`]) and
-//! compared with a bare server ([`sshd`]). [`cutter`] is a bad network. [`repository`] makes git
+//! compared with a bare server ([`sshd`]). [`cutter`] is a bad network,
+//! [`history`] a long log. [`repository`] makes git
 //! repositories to clone, [`docker`] asks the engine, [`skip`] says aloud what cannot be tried
 //! on this machine.
 
@@ -15,6 +16,8 @@ pub mod binaries;
 pub mod client;
 pub mod cutter;
 pub mod docker;
+pub mod flood;
+pub mod history;
 pub mod measure;
 pub mod plane;
 mod ports;

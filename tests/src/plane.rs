@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use crate::binaries;
 use crate::client::{Client, PublicKey};
 use crate::ports::PortRange;
+use crate::terminal::Door;
 use crate::tool;
 
 /// A running control plane, its home, and one registered person.
@@ -89,6 +90,18 @@ impl Plane {
     /// When the client cannot be made.
     pub fn over_tcp(&self, token: Option<&str>) -> anyhow::Result<Client> {
         Client::tcp(&format!("http://{}", self.address()), token)
+    }
+
+    /// Where WebSockets of its API are opened, with `token`.
+    ///
+    /// # Errors
+    /// When its address cannot be read.
+    pub fn door(&self, token: Option<&str>) -> anyhow::Result<Door> {
+        Ok(Door {
+            address: self.address().parse()?,
+            host: self.address(),
+            token: token.map(str::to_owned),
+        })
     }
 
     /// The operator's token, which every home has.

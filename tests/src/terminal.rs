@@ -11,8 +11,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 
 /// Frames of bytes and JSON for what is said about them.
 pub const BINARY: &str = "nexus.term.bin.v1";
@@ -35,7 +35,11 @@ pub struct Door {
 
 /// An open WebSocket.
 #[derive(Debug)]
-pub struct Socket(WebSocketStream<TcpStream>);
+pub struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    /// The offset of the next byte of the program, once the server has said where they begin.
+    next: u64,
+}
 
 /// What the server sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +84,7 @@ impl Door {
                 .set_nodelay(true)
                 .map_err(|error| broken(error.into()))?;
             match tokio_tungstenite::client_async(request, stream).await {
-                Ok((socket, _)) => Ok(Socket(socket)),
+                Ok((stream, _)) => Ok(Socket { stream, next: 0 }),
                 Err(Error::Http(reply)) => {
                     let body = reply.body().clone().unwrap_or_default();
                     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -92,6 +96,34 @@ impl Door {
         tokio::time::timeout(PATIENCE, opened)
             .await
             .map_err(|_| broken(anyhow::anyhow!("{path}: no answer within a minute")))?
+    }
+
+    /// Opens the terminal at `path` with a plain shell in it that prints nothing by itself.
+    ///
+    /// # Errors
+    /// When it is refused, or no shell answers.
+    pub async fn shell(&self, path: &str, protocol: &str) -> anyhow::Result<Socket> {
+        let mut socket = self.must_open(path, protocol).await?;
+        attached(&mut socket).await?;
+        // A shell that edits lines would add codes of its own to the bytes.
+        socket.type_bytes(b"exec sh\r").await?;
+        socket
+            .type_bytes(b"PS1=; stty -echo; echo $((6 * 7))-ready\r")
+            .await?;
+        socket.until("42-ready\r\n").await?;
+        Ok(socket)
+    }
+
+    /// Opens `path`; a refusal is an error.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn must_open(&self, path: &str, protocol: &str) -> anyhow::Result<Socket> {
+        match self.open(path, &[protocol], &[]).await {
+            Ok(socket) => Ok(socket),
+            Err(Refused::Status(status, body)) => bail!("{path}: {status} {body}"),
+            Err(Refused::Broken(error)) => Err(error),
+        }
     }
 
     fn request(
@@ -122,10 +154,9 @@ impl Door {
 }
 
 impl Socket {
-    /// A WebSocket on a stream whose handshake somebody else made.
-    pub async fn raw(stream: TcpStream) -> Self {
-        let config = WebSocketConfig::default();
-        Self(WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await)
+    /// The offset of the next byte of the program.
+    pub fn begins(&self) -> u64 {
+        self.next
     }
 
     /// The next frame that says something; pings are answered on the way.
@@ -134,11 +165,20 @@ impl Socket {
     /// When the connection breaks, or nothing comes within a minute.
     pub async fn next(&mut self) -> anyhow::Result<Frame> {
         loop {
-            let read = tokio::time::timeout(PATIENCE, self.0.next());
+            let read = tokio::time::timeout(PATIENCE, self.stream.next());
             let message = read.await.context("no frame within a minute")?;
             match message.context("the connection ended without a goodbye")?? {
-                Message::Binary(bytes) => return Ok(Frame::Bytes(bytes.into())),
-                Message::Text(text) => return Ok(Frame::Said(serde_json::from_str(&text)?)),
+                Message::Binary(bytes) => {
+                    self.next += bytes.len() as u64;
+                    return Ok(Frame::Bytes(bytes.into()));
+                }
+                Message::Text(text) => {
+                    let word: Value = serde_json::from_str(&text)?;
+                    if let Some(from) = word["from"].as_u64() {
+                        self.next = from;
+                    }
+                    return Ok(Frame::Said(word));
+                }
                 Message::Close(None) => return Ok(Frame::Closed(1005, String::new())),
                 Message::Close(Some(CloseFrame { code, reason })) => {
                     return Ok(Frame::Closed(code.into(), reason.to_string()));
@@ -169,7 +209,7 @@ impl Socket {
     /// # Errors
     /// When the connection is broken.
     pub async fn send(&mut self, message: Message) -> anyhow::Result<()> {
-        Ok(self.0.send(message).await?)
+        Ok(self.stream.send(message).await?)
     }
 
     /// Reads until what the program printed since now holds `text`; returns all of it.

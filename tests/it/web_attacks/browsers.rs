@@ -244,7 +244,8 @@ async fn a_name_that_is_made_to_point_here_gets_nothing() -> anyhow::Result<()> 
 async fn pages_run_nothing_foreign_and_are_framed_by_nobody() -> anyhow::Result<()> {
     let world = World::make().await?;
     for path in ["/", "/terminal.html", "/workspaces", "/workspaces/desk"] {
-        let (reply, headers) = world.ask(None, Method::GET, path, &[], None).await?;
+        let page = [("Accept", "text/html")];
+        let (reply, headers) = world.ask(None, Method::GET, path, &page, None).await?;
         ensure!(reply.status.is_success(), "{path}: {}", reply.status);
         let policy = headers
             .get(CONTENT_SECURITY_POLICY)

@@ -1,0 +1,77 @@
+// Each view: drawn at a desk and on a phone, by day and by night, without a barrier, without a
+// word the policy of the page forbids, and again the same after a reload.
+
+import assert from "node:assert/strict";
+import { ask, barriers, open, overflow, picture, settled, signIn, tell, workspace } from "./harness.mjs";
+
+const one = `/workspaces/${workspace}`;
+
+async function views() {
+  const { items } = await ask("GET", "/api/v1/operations");
+  const events = await ask("GET", `/api/v1/events?workspace=${workspace}&limit=50`);
+  const [first, last] = [events.items[0].sequence, events.items.at(-1).sequence];
+  return {
+    workspaces: "/workspaces",
+    workspace: one,
+    services: `${one}/services`,
+    logs: `${one}/logs`,
+    "workspace-events": `${one}/events`,
+    history: `${one}/history?at=${last}`,
+    difference: `${one}/difference?from=${first}&to=${last}`,
+    causes: `${one}/causes`,
+    terminals: `${one}/terminals`,
+    events: "/events",
+    operations: "/operations",
+    operation: `/operations/${items[0].id}`,
+    nodes: "/nodes",
+    parked: "/parked",
+    projections: "/projections",
+    users: "/users",
+    settings: "/settings",
+    "not-found": "/nowhere",
+  };
+}
+
+const wrong = [];
+
+async function look(page, name, variant, path) {
+  const note = (what) => wrong.push(`${name} (${variant}): ${what}`);
+  try {
+    await page.goto(new URL(path, page.url()).href);
+    await settled(page);
+    const heading = await page.locator("main h1").first().innerText();
+    for (const barrier of await barriers(page)) note(barrier);
+    const wider = await overflow(page);
+    if (wider > 0) note(`${wider} px wider than its window`);
+    await picture(page, `${name}-${variant}`);
+    if (variant !== "desk") return;
+    const before = new URL(page.url());
+    await page.reload();
+    await settled(page);
+    const after = new URL(page.url());
+    if (after.pathname + after.search !== before.pathname + before.search) note(`reloads as ${after}`);
+    const again = await page.locator("main h1").first().innerText();
+    if (again !== heading) note(`"${heading}" is "${again}" after a reload`);
+  } catch (error) {
+    await picture(page, `${name}-${variant}-failed`);
+    note(error.message);
+  }
+}
+
+await tell(async (browser) => {
+  const all = await views();
+  const variants = { desk: {}, night: { dark: true }, phone: { phone: true }, "phone-night": { phone: true, dark: true } };
+  for (const [variant, options] of Object.entries(variants)) {
+    const { context, page, wrong: unwanted } = await open(browser, options);
+    await page.goto(new URL("/sign-in", process.env.NEXUS_URL).href);
+    await page.getByLabel("Token").waitFor();
+    for (const barrier of await barriers(page)) wrong.push(`sign-in (${variant}): ${barrier}`);
+    await picture(page, `sign-in-${variant}`);
+    await signIn(page);
+    for (const [name, path] of Object.entries(all)) await look(page, name, variant, path);
+    wrong.push(...unwanted.map((what) => `${variant}: ${what}`));
+    await context.close();
+  }
+});
+
+assert.deepEqual(wrong, [], wrong.join("\n"));

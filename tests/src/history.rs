@@ -1,0 +1,98 @@
+//! A long log, written without anybody having lived it: for whatever must hold with many events.
+
+use anyhow::{Context as _, bail};
+use jiff::{SignedDuration, Timestamp};
+use nexus_events::envelope::{Actor, Context, Envelope};
+use nexus_events::failure::{Failure, FailureCode};
+use nexus_events::id::{CorrelationId, EventId, NodeId, OperationId, UserId, WorkspaceId};
+use nexus_events::spec::{Provider, WorkspaceSpec};
+use nexus_events::workspace::{ActivitySource, NewOperation, WorkspaceEvent as Event};
+use nexus_nats::{Append, Bus, Expected, Log, NewEvent, Options, Role};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::plane::{ALICE, Plane};
+
+/// Workspaces written to at the same time; of each, one event follows the other.
+const WRITERS: usize = 100;
+
+/// Appends `count` events (a multiple of 100) to the log of a running plane: workspaces of Alice's
+/// that failed at once, and what is observed of them ever after. Ends when all are in the log.
+///
+/// # Errors
+/// When the log is not reached or refuses one.
+pub async fn write(plane: &Plane, count: usize) -> anyhow::Result<()> {
+    let folder = plane.home().join("nats");
+    let port = std::fs::read_to_string(folder.join("port")).context("the log's port")?;
+    let server = format!("nats://127.0.0.1:{}", port.trim());
+    let seed = folder.join("keys/control-plane.nk");
+    let options = Options::new([server], Role::ControlPlane).seed_file(seed);
+    let log = Log::on(&Bus::connect(options).await?);
+    let owner: UserId = plane.user_id(ALICE).await?.parse()?;
+    let mut writers = JoinSet::new();
+    for number in 0..WRITERS {
+        let log = log.clone();
+        writers.spawn(async move {
+            let mut sequence = 0;
+            for turn in 0..count / WRITERS {
+                sequence = append(&log, owner, number, turn, sequence).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(ended) = writers.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+async fn append(
+    log: &Log,
+    owner: UserId,
+    number: usize,
+    turn: usize,
+    sequence: u64,
+) -> anyhow::Result<u64> {
+    let workspace = WorkspaceId::derived(format!("history-{number}"));
+    let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(turn.try_into()?);
+    let context = Context {
+        id: EventId::from_uuid(Uuid::now_v7()),
+        at,
+        actor: Actor::Node(NodeId::derived("history")),
+        correlation: CorrelationId::derived("history"),
+        causation: None,
+        traceparent: None,
+    };
+    let envelope = Envelope::new(context, &workspace, event(owner, number, turn, at)?);
+    let event = NewEvent::of(&envelope)?;
+    match log.append(Expected::of(sequence), &event).await? {
+        Append::Stored { sequence } | Append::Repeated { sequence } => Ok(sequence),
+        Append::Conflict { actual } => bail!("somebody else writes here: {actual:?}"),
+    }
+}
+
+fn event(owner: UserId, number: usize, turn: usize, at: Timestamp) -> anyhow::Result<Event> {
+    let operation = OperationId::derived(format!("history-{number}"));
+    Ok(match turn {
+        0 => Event::Requested {
+            owner,
+            name: format!("history-{number}").parse()?,
+            spec: Box::new(WorkspaceSpec::on(Provider::Fly)),
+            ssh_port: None,
+            operation: NewOperation {
+                id: operation,
+                at,
+                deadline: at + SignedDuration::from_mins(30),
+            },
+        },
+        1 => Event::Failed {
+            operation,
+            epoch: 1,
+            failure: Failure::new(FailureCode::Timeout, "it never lived", "make another"),
+        },
+        _ => Event::ActivityObserved {
+            source: ActivitySource::Terminal,
+            at,
+        },
+    })
+}
