@@ -1,0 +1,60 @@
+// What pages ask for, each with the topics that make it old.
+
+import * as api from "@/api/calls";
+import { useResource } from "./use-resource";
+
+export const useWorkspaces = () =>
+  useResource("workspaces", ["workspaces"], (signal) => api.workspaces.list(signal));
+
+export const useWorkspace = (id: string) =>
+  useResource(`workspace/${id}`, ["workspaces"], (signal) => api.workspaces.read(id, signal));
+
+export const useWorkspaceAt = (id: string, sequence: number) =>
+  useResource(`workspace/${id}/at/${sequence}`, [], (signal) =>
+    api.workspaces.asOf(id, sequence, signal),
+  );
+
+export const useWorkspaceEvents = (id: string) =>
+  useResource(`workspace/${id}/events`, [`workspace:${id}`], (signal) =>
+    api.workspaces.events(id, signal),
+  );
+
+export const useWorkspaceOperations = (id: string) =>
+  useResource(`workspace/${id}/operations`, [`workspace:${id}`], (signal) =>
+    api.workspaces.operations(id, signal),
+  );
+
+export const useTerminals = (id: string) =>
+  useResource(`workspace/${id}/terminals`, [`workspace:${id}`], (signal) =>
+    api.workspaces.terminals(id, signal),
+  );
+
+export const usePreviews = (id: string) =>
+  useResource(`workspace/${id}/previews`, [`workspace:${id}`], (signal) =>
+    api.workspaces.previews(id, signal),
+  );
+
+export const useOperation = (id: string) =>
+  useResource(`operation/${id}`, [`operation:${id}`], (signal) => api.operations.read(id, signal));
+
+export const useOperations = (workspace: string, state: string) =>
+  useResource(`operations/${workspace}/${state}`, ["operations"], (signal) =>
+    api.operations.page({ workspace, state }, signal),
+  );
+
+export const useNodes = () => useResource("nodes", ["nodes"], (signal) => api.nodes.list(signal));
+
+export const useParked = () => useResource("parked", [], (signal) => api.parked.list(signal));
+
+export const useProjections = () =>
+  useResource("projections", [], (signal) => api.projections.list(signal));
+
+export const useUsers = () => useResource("users", ["users"], (signal) => api.users.list(signal));
+
+export const useTokens = () => useResource("tokens", ["tokens"], (signal) => api.tokens.list(signal));
+
+export const useCredentials = () =>
+  useResource("credentials", ["credentials"], (signal) => api.settings.credentials(signal));
+
+export const useScripts = () =>
+  useResource("scripts", ["credentials"], (signal) => api.settings.scripts(signal));

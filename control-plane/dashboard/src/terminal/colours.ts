@@ -1,0 +1,51 @@
+// The colours of a terminal in light and dark. Each of the sixteen can be read on its background.
+
+import type { ITheme } from "@xterm/xterm";
+
+export const darkTheme: ITheme = {
+  background: "#0f1012",
+  foreground: "#e4e5e8",
+  cursor: "#e4e5e8",
+  cursorAccent: "#0f1012",
+  selectionBackground: "#3a4766",
+  black: "#3a3d44",
+  red: "#f58078",
+  green: "#63cf8d",
+  yellow: "#e0b34c",
+  blue: "#8fb0ff",
+  magenta: "#d3a2f2",
+  cyan: "#6accd6",
+  white: "#d5d7db",
+  brightBlack: "#8a8e98",
+  brightRed: "#ff9d96",
+  brightGreen: "#86e2aa",
+  brightYellow: "#f0ca74",
+  brightBlue: "#adc6ff",
+  brightMagenta: "#e2bff8",
+  brightCyan: "#92e0e7",
+  brightWhite: "#ffffff",
+};
+
+export const lightTheme: ITheme = {
+  background: "#ffffff",
+  foreground: "#1f2126",
+  cursor: "#1f2126",
+  cursorAccent: "#ffffff",
+  selectionBackground: "#c9d7fa",
+  black: "#1f2126",
+  red: "#b0231c",
+  green: "#146c36",
+  yellow: "#7a5200",
+  blue: "#2650c4",
+  magenta: "#8a2da8",
+  cyan: "#0b6a75",
+  white: "#5c5f69",
+  brightBlack: "#5c5f69",
+  brightRed: "#c93a32",
+  brightGreen: "#1d7c43",
+  brightYellow: "#8a6100",
+  brightBlue: "#3a63d8",
+  brightMagenta: "#9c43ba",
+  brightCyan: "#157985",
+  brightWhite: "#1f2126",
+};

@@ -1,0 +1,47 @@
+// Which rows of a long list stand in its window: rows of one height, so that a hundred thousand of
+// them cost as much as the thirty that are seen.
+
+import { type RefObject, useEffect, useState } from "react";
+
+export interface Span {
+  first: number;
+  /** One past the last. */
+  end: number;
+}
+
+const AROUND = 12;
+
+/** The rows to draw. Pure. */
+export function spanOf(scrollTop: number, height: number, row: number, count: number): Span {
+  const first = Math.max(0, Math.floor(scrollTop / row) - AROUND);
+  const end = Math.min(count, Math.ceil((scrollTop + height) / row) + AROUND);
+  return { first: Math.min(first, end), end };
+}
+
+/** Whether the end of the list is in sight. Pure. */
+export function isAtEnd(scrollTop: number, height: number, total: number): boolean {
+  return scrollTop + height >= total - 4;
+}
+
+export function useSpan(frame: RefObject<HTMLElement | null>, row: number, count: number): Span {
+  const [seen, setSeen] = useState({ top: 0, height: 800 });
+  useEffect(() => {
+    const element = frame.current;
+    if (!element) return undefined;
+    const look = () => {
+      // In whole rows: most scroll events draw nothing new.
+      const top = Math.floor(element.scrollTop / row) * row;
+      const height = element.clientHeight;
+      setSeen((before) => (before.top === top && before.height === height ? before : { top, height }));
+    };
+    const sizes = new ResizeObserver(look);
+    sizes.observe(element);
+    element.addEventListener("scroll", look, { passive: true });
+    look();
+    return () => {
+      sizes.disconnect();
+      element.removeEventListener("scroll", look);
+    };
+  }, [frame, row]);
+  return spanOf(seen.top, seen.height, row, count);
+}

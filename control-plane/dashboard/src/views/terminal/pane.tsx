@@ -1,0 +1,70 @@
+// One terminal on the page: the screen, its search, its standing, and why it closed.
+
+import "@xterm/xterm/css/xterm.css";
+import { ExternalLink, RotateCcw } from "lucide-react";
+import { useState } from "react";
+import { Button } from "@/ui/button";
+import { Dialog, DialogActions } from "@/ui/dialog";
+import { SearchBar } from "./search";
+import { Standing } from "./standing";
+import { useTerminal } from "./use-terminal";
+
+interface Props {
+  workspace: string;
+  session: string;
+  readOnly: boolean;
+  searching: boolean;
+  onSearch(on: boolean): void;
+  onFocus(): void;
+  onLeave(): void;
+}
+
+export default function Pane({ workspace, session, readOnly, searching, onSearch, onFocus, onLeave }: Props) {
+  const [link, setLink] = useState<string>();
+  const pane = useTerminal({
+    workspace,
+    session,
+    readOnly,
+    onLink: setLink,
+    onSearch: () => onSearch(true),
+    onLeave,
+  });
+  const { state, screen } = pane;
+  const over = state.at === "closed" ? (pane.ended ?? state.message) : undefined;
+  const again = () => {
+    pane.retry();
+    screen.current?.terminal.focus();
+  };
+  return (
+    <section
+      aria-label={`Terminal ${session}`}
+      onFocusCapture={onFocus}
+      className="relative flex min-h-0 min-w-0 flex-1 flex-col overflow-hidden"
+    >
+      {searching && screen.current && <SearchBar screen={screen.current} onClose={() => onSearch(false)} />}
+      <div className="min-h-0 flex-1 bg-(--terminal) p-1.5">
+        <div ref={pane.frame} className="h-full w-full overflow-hidden" />
+      </div>
+      {over && (
+        <div role="alert" className="flex flex-wrap items-center gap-3 border-t border-border bg-warn-soft px-3 py-2 text-warn">
+          <span className="min-w-0 flex-1">{over}</span>
+          <Button size="sm" onClick={again}>
+            <RotateCcw aria-hidden /> {pane.ended || (state.at === "closed" && state.code === 4004) ? "New session" : "Connect again"}
+          </Button>
+        </div>
+      )}
+      <Standing session={session} state={state} latency={pane.latency} readOnly={pane.readOnly} onRetry={again} />
+      <Dialog open={link !== undefined} onClose={() => setLink(undefined)} title="Open this address?" description="A program in the terminal shows it. Look where it leads.">
+        <p className="rounded-md border border-border bg-surface px-2.5 py-1.5 font-mono break-all">{link}</p>
+        <DialogActions>
+          <Button onClick={() => setLink(undefined)}>Stay here</Button>
+          <Button asChild variant="primary">
+            <a href={link} target="_blank" rel="noopener noreferrer" onClick={() => setLink(undefined)}>
+              Open <ExternalLink aria-hidden />
+            </a>
+          </Button>
+        </DialogActions>
+      </Dialog>
+    </section>
+  );
+}
