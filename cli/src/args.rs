@@ -2,7 +2,13 @@
 
 pub(crate) mod daemon;
 pub(crate) mod event;
+pub(crate) mod hold;
 pub(crate) mod operation;
+pub(crate) mod port;
+pub(crate) mod projection;
+pub(crate) mod settings;
+pub(crate) mod ssh;
+pub(crate) mod terminal;
 pub(crate) mod token;
 pub(crate) mod user;
 pub(crate) mod workspace;
@@ -161,9 +167,24 @@ pub(crate) enum Command {
     /// Workspaces: create, start, enter, stop, delete
     #[command(subcommand, visible_alias = "w")]
     Workspace(workspace::Workspace),
-    /// The log of everything that happened
+    /// Open a shell in a workspace, or be the way of the stock SSH client to it
+    Ssh(ssh::Ssh),
+    /// Make `ssh NAME.nexus`, scp, sftp, rsync and editors work
+    SshConfig(ssh::SshConfig),
+    /// Ports of workspaces: forward them here, look at them in a browser
     #[command(subcommand)]
+    Port(port::Port),
+    /// Say where the dashboard is and how to sign in
+    Dashboard(settings::Dashboard),
+    /// The log of everything that happened
+    #[command(subcommand, visible_alias = "event")]
     Events(event::Events),
+    /// The read models that answers come from
+    #[command(subcommand)]
+    Projection(projection::Projection),
+    /// What every workspace of yours is given: credentials, scripts
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Workers and where they are
     #[command(subcommand)]
     Node(Node),

@@ -168,8 +168,7 @@ impl Client {
             ));
         }
         let body = response.bytes().await.unwrap_or_default();
-        let problem = serde_json::from_slice::<Problem>(&body)
-            .unwrap_or_else(|_| unnamed_problem(status, &request.path));
+        let problem = refusal(status.as_u16(), &request.path, &body);
         Err(Error::refused(&request.what, &problem))
     }
 
@@ -197,9 +196,14 @@ fn causes(error: &dyn std::error::Error) -> String {
     crate::clean::clean(&innermost.to_string())
 }
 
+/// The problem in the `body` of a refusal.
+pub(crate) fn refusal(status: u16, path: &str, body: &[u8]) -> Problem {
+    serde_json::from_slice(body).unwrap_or_else(|_| unnamed_problem(status, path))
+}
+
 /// What to say of a refusal that is no problem of ours (a proxy in between, another server).
-fn unnamed_problem(status: StatusCode, path: &str) -> Problem {
-    let code = match status.as_u16() {
+fn unnamed_problem(status: u16, path: &str) -> Problem {
+    let code = match status {
         400 => ProblemCode::MalformedRequest,
         401 => ProblemCode::AuthenticationError,
         403 => ProblemCode::Forbidden,

@@ -2,12 +2,17 @@
 
 mod completion;
 mod daemon;
+mod dashboard;
 mod doctor;
 mod events;
 mod manual;
 mod node;
 mod operation;
+mod port;
+mod projection;
 mod register;
+mod settings;
+mod ssh_config;
 mod token;
 mod up;
 mod user;
@@ -56,6 +61,12 @@ fn perform(context: &Context, command: Command) -> Result<Exit> {
         Command::Up(up) => block_on(up::run(context, &up)),
         Command::Daemon(command) => block_on(daemon::run(context, &command)),
         Command::Workspace(command) => block_on(workspace::run(context, &command)),
+        Command::Ssh(arguments) => block_on(workspace::ssh(context, &arguments)),
+        Command::SshConfig(arguments) => block_on(ssh_config::run(context, &arguments)),
+        Command::Port(command) => block_on(port::run(context, &command)),
+        Command::Dashboard(arguments) => block_on(dashboard::run(context, arguments)),
+        Command::Projection(command) => block_on(projection::run(context, &command)),
+        Command::Settings(command) => block_on(settings::run(context, &command)),
         Command::Events(command) => block_on(events::run(context, &command)),
         Command::Node(command) => block_on(node::run(context, &command)),
         Command::Operation(command) => block_on(operation::run(context, &command)),
@@ -76,6 +87,21 @@ fn block_on(command: impl Future<Output = Result<Exit>>) -> Result<Exit> {
         .build()
         .map_err(|error| Error::new(Exit::Failure, "start", error, "nexus doctor"))?
         .block_on(command)
+}
+
+/// Runs what blocks, beside the runtime, so that Ctrl-C still ends the command.
+async fn blocking(work: impl FnOnce() -> Result<Exit> + Send + 'static) -> Result<Exit> {
+    let (done, ended) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // Nobody waits any more after Ctrl-C; the thread ends with the process.
+        let _ = done.send(work());
+    });
+    tokio::select! {
+        ended = ended => ended.unwrap_or_else(|_| {
+            Err(Error::new(Exit::Failure, "go on", "a thread ended unexpectedly", "try again"))
+        }),
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+    }
 }
 
 fn is_called_ws(arguments: &[OsString]) -> bool {

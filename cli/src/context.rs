@@ -43,6 +43,29 @@ impl Context {
         })
     }
 
+    /// A context of no home and no server.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            home: Home::at("/nowhere"),
+            screen: Screen::from_environment(),
+            output: Output::Table,
+            progress: ProgressForm::None,
+            quiet: true,
+            address: None,
+        }
+    }
+
+    /// Whether talk is unwanted.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// The address typed or set, if any; without it the socket of this machine is asked.
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
     /// The server to ask.
     pub(crate) fn server(&self) -> Result<Server> {
         Server::choose(self.address.as_deref(), &self.home)

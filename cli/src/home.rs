@@ -25,6 +25,12 @@ impl Home {
             .map_err(|error| no_home(&error))
     }
 
+    /// This folder.
+    #[cfg(test)]
+    pub(crate) fn at(path: &str) -> Self {
+        Self(PathBuf::from(path))
+    }
+
     /// The folder itself.
     pub(crate) fn path(&self) -> &Path {
         &self.0
@@ -40,6 +46,11 @@ impl Home {
         self.0.join("daemon.log")
     }
 
+    /// Where the server listens for browsers, as it wrote down when it started.
+    pub(crate) fn address(&self) -> PathBuf {
+        self.0.join("address")
+    }
+
     /// The token for a server that is reached over TCP.
     pub(crate) fn token(&self) -> PathBuf {
         self.0.join("token")
@@ -53,6 +64,11 @@ impl Home {
     /// Who this command line registered.
     pub(crate) fn identity(&self) -> PathBuf {
         self.0.join("session/user.json")
+    }
+
+    /// What is written for the stock SSH client, and nothing else.
+    pub(crate) fn ssh(&self) -> PathBuf {
+        self.0.join("ssh")
     }
 
     /// Host keys of the workspaces this command line connected to.

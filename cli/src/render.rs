@@ -14,7 +14,7 @@ pub(crate) use event::event_line;
 pub(crate) use operation::{kind_text, state_text};
 pub(crate) use summary::Summary;
 pub(crate) use table::{Row, facts, table};
-pub(crate) use workspace::{Services, WorkspaceStatus, phase_text};
+pub(crate) use workspace::{Services, WorkspaceStatus, idle_text, phase_text};
 
 use nexus_events::view::Page;
 use serde::Serialize;

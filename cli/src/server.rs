@@ -57,7 +57,7 @@ impl std::fmt::Display for Server {
 }
 
 /// A token would travel in clear, so only addresses that never leave the machine are taken.
-fn loopback_origin(address: &str) -> Result<String> {
+pub(crate) fn loopback_origin(address: &str) -> Result<String> {
     let refused = |why: &str| {
         Error::new(
             Exit::Usage,

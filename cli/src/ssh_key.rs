@@ -38,6 +38,28 @@ pub(crate) fn find_or_make(context: &Context, chosen: Option<&Path>) -> Result<P
     }
 }
 
+/// The key that certificates are for; made when there is none, however many ask at once.
+pub(crate) fn ours(context: &Context) -> Result<PublicKey> {
+    let private = home::user_home()?.join(".ssh/id_ed25519_nexus");
+    let public = private.with_extension("pub");
+    if public.exists() && private.exists() {
+        return read(&public);
+    }
+    let what = "make an SSH key";
+    let failed = |error: std::io::Error| Error::new(Exit::Failure, what, error, "nexus doctor");
+    let folder = context.home.ssh();
+    home::create_private_folder(&folder).map_err(failed)?;
+    let lock = std::fs::File::create(folder.join("key.lock")).map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    if !private.exists() {
+        make(context, &private)?;
+    } else if !public.exists() {
+        let line = keygen(what, &["-y", "-f"], &private)?;
+        home::replace_private_file(&public, line.as_bytes()).map_err(failed)?;
+    }
+    read(&public)
+}
+
 /// Reads a public key file.
 fn read(path: &Path) -> Result<PublicKey> {
     let what = format!("read the public key {}", path.display());
@@ -83,14 +105,25 @@ fn make(context: &Context, private: &Path) -> Result<()> {
         home::create_private_folder(folder)
             .map_err(|error| Error::new(Exit::Failure, what, error, next))?;
     }
+    keygen(
+        what,
+        &["-q", "-t", "ed25519", "-N", "", "-C", "nexus", "-f"],
+        private,
+    )
+    .map(drop)
+}
+
+/// Runs `ssh-keygen` on the file at `path`; what it printed.
+fn keygen(what: &str, arguments: &[&str], path: &Path) -> Result<String> {
+    let next = "apt install openssh-client, or nexus user register --key FILE";
     let output = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "nexus", "-f"])
-        .arg(private)
+        .args(arguments)
+        .arg(path)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| Error::new(Exit::Failure, what, format!("ssh-keygen: {error}"), next))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let why = crate::clean::clean(&String::from_utf8_lossy(&output.stderr));
     Err(Error::new(Exit::Failure, what, why, next))

@@ -9,6 +9,20 @@ use clap::{Args, Subcommand};
 pub(crate) enum Events {
     /// Print events as they happen, from any point of the past on
     Tail(Tail),
+    /// Show a workspace as it was after one of its events
+    State(State),
+}
+
+/// Which workspace, and when.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: nexus events state hello --at 1200")]
+pub(crate) struct State {
+    /// Its name or id
+    #[arg(value_name = "NAME")]
+    pub(crate) workspace: String,
+    /// After which event of the log
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) at: u64,
 }
 
 /// Which events, and from where on.

@@ -2,6 +2,9 @@
 
 use clap::{Args, Subcommand};
 
+use super::hold::{Hold, Release};
+use super::ssh::Ssh;
+use super::terminal::Terminal;
 use super::{Change, Waiting};
 
 /// Workspaces: create, start, enter, stop, delete.
@@ -19,7 +22,8 @@ pub(crate) enum Workspace {
     /// List them
     #[command(visible_alias = "ls")]
     List(List),
-    /// Show one: state, shell, services, and the waterfall of its last operation
+    /// Show one: state, shell, services, what keeps it up, and the waterfall of its last operation
+    #[command(visible_alias = "show")]
     Status(Which),
     /// List the services of one, with their addresses
     Services(Which),
@@ -27,6 +31,12 @@ pub(crate) enum Workspace {
     Exec(Exec),
     /// Open a shell in one with the OpenSSH client of this machine
     Ssh(Ssh),
+    /// Open a terminal in one that outlives the connection
+    Terminal(Terminal),
+    /// Keep one from being stopped when idle
+    Hold(Hold),
+    /// Take such a hold away
+    Release(Release),
     /// Print what its steps and services have said
     Logs(Logs),
     /// Make one the active workspace, so its name can be left out
@@ -152,31 +162,6 @@ pub(crate) struct Exec {
     pub(crate) cwd: Option<String>,
     /// The program and its arguments, as they are: no shell reads them
     #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub(crate) command: Vec<String>,
-}
-
-/// How to enter.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct Ssh {
-    #[command(flatten)]
-    pub(crate) which: Which,
-    /// Let the workspace use your SSH agent
-    #[arg(short = 'A', long)]
-    pub(crate) forward_agent: bool,
-    /// Forward a port of this machine, as ssh's -L
-    #[arg(short = 'L', value_name = "SPEC")]
-    pub(crate) local_forward: Vec<String>,
-    /// Forward a port of the workspace, as ssh's -R
-    #[arg(short = 'R', value_name = "SPEC")]
-    pub(crate) remote_forward: Vec<String>,
-    /// A SOCKS proxy through the workspace, as ssh's -D
-    #[arg(short = 'D', value_name = "SPEC")]
-    pub(crate) dynamic_forward: Vec<String>,
-    /// Print the ssh command instead of running it
-    #[arg(long)]
-    pub(crate) print: bool,
-    /// A command line for the shell inside; without it an interactive shell
-    #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }
 

@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
-use super::workspace::{Act, Create, Delete, List, Logs, Shape, Ssh, Which, Workspace};
+use super::ssh::Ssh;
+use super::workspace::{Act, Create, Delete, List, Logs, Shape, Which, Workspace};
 use super::{Change, Command, Global, Waiting};
 
 /// Workspaces, in few words. `nexus` is the same program with everything else.

@@ -35,6 +35,11 @@ impl Request {
         Self::new(what, Method::POST, path).keyed()
     }
 
+    /// Puts something at `path`, in place of what is there.
+    pub(crate) fn put(what: impl Into<String>, path: impl Into<String>) -> Self {
+        Self::new(what, Method::PUT, path).keyed()
+    }
+
     /// Removes what is at `path`.
     pub(crate) fn delete(what: impl Into<String>, path: impl Into<String>) -> Self {
         Self::new(what, Method::DELETE, path).keyed()

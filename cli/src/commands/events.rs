@@ -5,25 +5,37 @@
 
 use std::path::Path;
 
-use nexus_events::view::EventView;
+use nexus_events::view::{EventView, WorkspaceView};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::workspace::find;
 use crate::args::Output;
-use crate::args::event::{Events, Tail as Arguments};
-use crate::client::Client;
+use crate::args::event::{Events, State, Tail as Arguments};
+use crate::client::{Client, Request, workspace_path};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::home;
 use crate::out;
+use crate::reference;
 use crate::render::{self, event_line};
 use crate::tail::{Filter, Item, Tail};
 
 pub(super) async fn run(context: &Context, command: &Events) -> Result<Exit> {
     match command {
         Events::Tail(arguments) => tail(context, arguments).await,
+        Events::State(arguments) => state(context, arguments).await,
     }
+}
+
+/// The workspace as of one event of the past.
+async fn state(context: &Context, arguments: &State) -> Result<Exit> {
+    let name = reference::workspace(&arguments.workspace)?;
+    let what = format!("read workspace {name} as of event {}", arguments.at);
+    let path = workspace_path(name, &format!("/at/{}", arguments.at));
+    let workspace: WorkspaceView = context.client()?.send(&Request::get(what, path)).await?;
+    context.show(&workspace)?;
+    Ok(Exit::Ok)
 }
 
 async fn tail(context: &Context, arguments: &Arguments) -> Result<Exit> {

@@ -4,15 +4,17 @@ mod active;
 mod change;
 mod create;
 mod exec;
+mod hold;
 mod list;
 mod logs;
 mod provider;
 mod show;
 mod ssh;
+mod terminal;
 
 pub(super) use change::{accept, end};
 pub(super) use create::{create_or_start, request};
-pub(super) use ssh::ssh_command;
+pub(super) use ssh::{run as ssh, ssh_command};
 
 use nexus_events::view::{Page, WorkspaceView};
 use serde::de::DeserializeOwned;
@@ -34,6 +36,9 @@ pub(super) async fn run(context: &Context, command: &Workspace) -> Result<Exit> 
         Workspace::Services(which) => show::services(context, which).await,
         Workspace::Exec(arguments) => exec::run(context, arguments).await,
         Workspace::Ssh(arguments) => ssh::run(context, arguments).await,
+        Workspace::Terminal(arguments) => terminal::run(context, arguments).await,
+        Workspace::Hold(arguments) => hold::hold(context, arguments).await,
+        Workspace::Release(arguments) => hold::release(context, arguments).await,
         Workspace::Logs(arguments) => logs::run(context, arguments).await,
         Workspace::Use(arguments) => active::run(context, arguments).await,
     }

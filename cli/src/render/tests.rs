@@ -78,7 +78,7 @@ fn a_list_is_a_table_and_an_empty_one_its_headings() {
     assert_eq!(
         lines.next().unwrap().split_whitespace().collect::<Vec<_>>(),
         [
-            "NAME", "PHASE", "PROVIDER", "SERVICES", "SSH", "AGE", "OWNER"
+            "NAME", "PHASE", "PROVIDER", "SERVICES", "SSH", "IDLE", "AGE", "OWNER"
         ]
     );
     let row = lines.next().unwrap();

@@ -16,7 +16,7 @@ use crate::waterfall::Waterfall;
 
 impl Row for WorkspaceView {
     const HEADINGS: &'static [&'static str] = &[
-        "NAME", "PHASE", "PROVIDER", "SERVICES", "SSH", "AGE", "OWNER",
+        "NAME", "PHASE", "PROVIDER", "SERVICES", "SSH", "IDLE", "AGE", "OWNER",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -36,6 +36,7 @@ impl Row for WorkspaceView {
             self.ssh
                 .as_ref()
                 .map_or(String::new(), |ssh| format!("{}:{}", ssh.host, ssh.port)),
+            idle_text(self),
             duration::show(duration::between(self.created_at, Timestamp::now())),
             self.owner_login
                 .clone()
@@ -56,6 +57,50 @@ pub(crate) fn phase_text(workspace: &WorkspaceView) -> String {
         (false, true) => format!("{phase} (partial)"),
         (false, false) => phase.to_owned(),
     }
+}
+
+/// What keeps it up, and when it stops if nothing uses it: `held by nightly`, `in 9 m 00 s`.
+pub(crate) fn idle_text(workspace: &WorkspaceView) -> String {
+    let now = Timestamp::now();
+    let held = workspace
+        .holds
+        .iter()
+        .filter(|(_, hold)| hold.until.is_none_or(|until| until > now))
+        .map(|(name, _)| name.as_str());
+    let held: Vec<&str> = held.collect();
+    let stop = workspace.idle_stop_at.map(|at| match at > now {
+        true => format!("in {}", duration::show(duration::between(now, at))),
+        false => "due".to_owned(),
+    });
+    match (held.is_empty(), stop) {
+        (true, stop) => stop.unwrap_or_default(),
+        (false, None) => format!("held by {}", held.join(", ")),
+        (false, Some(stop)) => format!("{stop}, held by {}", held.join(", ")),
+    }
+}
+
+/// What used it last, and when.
+fn used_text(workspace: &WorkspaceView) -> String {
+    let last = workspace.activity.iter().max_by_key(|(_, at)| **at);
+    last.map_or(String::new(), |(source, at)| {
+        let ago = duration::show(duration::between(*at, Timestamp::now()));
+        let source = serde_json::to_value(source).unwrap_or_default();
+        format!("{ago} ago ({})", source.as_str().unwrap_or_default())
+    })
+}
+
+/// Every hold with its end and its reason.
+fn held_text(workspace: &WorkspaceView) -> String {
+    let holds = workspace.holds.iter().map(|(name, hold)| {
+        let until = hold.until.map(|at| format!(" until {at:.0}"));
+        let reason = hold.reason.as_ref().map(|reason| format!(": {reason}"));
+        format!(
+            "{name}{}{}",
+            until.unwrap_or_default(),
+            reason.unwrap_or_default()
+        )
+    });
+    holds.collect::<Vec<_>>().join("; ")
 }
 
 impl Show for WorkspaceView {
@@ -196,7 +241,6 @@ fn facts_of(workspace: &WorkspaceView) -> Vec<(&'static str, String)> {
     ];
     let machine: Vec<String> = machine.into_iter().flatten().collect();
     let failure = workspace.failure.as_ref();
-    let idle = workspace.idle_stop_at.map(|at| format!("{at:.0}"));
     vec![
         ("workspace", workspace.name.to_string()),
         ("id", workspace.id.to_string()),
@@ -223,7 +267,9 @@ fn facts_of(workspace: &WorkspaceView) -> Vec<(&'static str, String)> {
             "next",
             optional(failure.map(|failure| failure.hint.clone())),
         ),
-        ("idle stop", optional(idle)),
+        ("used", used_text(workspace)),
+        ("held", held_text(workspace)),
+        ("idle stop", idle_text(workspace)),
     ]
 }
 

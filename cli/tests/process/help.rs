@@ -44,8 +44,12 @@ fn completion_scripts_exist_for_every_shell() {
             "{shell}"
         );
     }
+    // As a file: it is longer than an argument may be.
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), help(&["completion", "bash"])).unwrap();
     let checked = std::process::Command::new("bash")
-        .args(["-n", "-c", &help(&["completion", "bash"])])
+        .arg("-n")
+        .arg(script.path())
         .status();
     assert!(checked.unwrap().success(), "bash reads its script");
 }

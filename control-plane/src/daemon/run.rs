@@ -29,6 +29,10 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
     let _lock = HomeLock::take(&settings.in_this_home("daemon.pid"))?;
     let network = bind_network(settings.listen).await?;
     settings.listen = network.local_addr().unwrap_or(settings.listen);
+    // With port 0 nobody else could tell where a browser finds the dashboard.
+    let address = format!("http://{}\n", settings.listen);
+    std::fs::write(settings.in_this_home("address"), address)
+        .context("writing down where the API is")?;
     let local = LocalSocket::bind(&settings.socket()).await?;
     let stop = stop_on_signals()?;
 

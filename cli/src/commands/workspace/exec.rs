@@ -66,7 +66,7 @@ pub(super) async fn run(context: &Context, arguments: &Exec) -> Result<Exit> {
 }
 
 /// The code a shell gives a program that ended so.
-fn shell_code(exit: ExecExit) -> u8 {
+pub(super) fn shell_code(exit: ExecExit) -> u8 {
     match exit {
         ExecExit::Code(code) => (code & 0xff) as u8,
         ExecExit::Signal(signal) => 128u8.wrapping_add((signal & 0x7f) as u8),
