@@ -10,7 +10,32 @@
 //! Who may log in is decided here and enforced where the session is: init closes a connection
 //! whose key it does not find any more, and goes on without us while we are away.
 
+mod access;
 mod authority;
+mod post_start;
+mod push;
+mod pusher;
 
 pub(crate) use authority::UserCertificate;
+pub(crate) use pusher::Pusher;
+
+use crate::clock::Clock;
+use crate::gateway::Gateway;
+use crate::hub::Hub;
+use crate::queries::Queries;
+
+/// What keeps the inits behind `gateway` up to date on who may log in.
+pub(crate) fn pusher(
+    queries: Queries,
+    authorities: Authorities,
+    gateway: Gateway,
+    clock: Clock,
+    hub: Hub,
+) -> Pusher {
+    let source = access::Source {
+        queries,
+        authorities,
+    };
+    Pusher::new(push::Push::new(source, gateway, clock), hub)
+}
 pub use authority::{Authorities, AuthorityError};

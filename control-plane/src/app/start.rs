@@ -34,7 +34,7 @@ use crate::queries::{self, Queries};
 use crate::reconcile::{self, Reconciler};
 use crate::sealing::Sealer;
 use crate::settings::Settings;
-use crate::ssh::Authorities;
+use crate::ssh::{self, Authorities};
 use crate::vault::Vault;
 
 /// The read model as it was opened, and who writes it.
@@ -165,6 +165,16 @@ impl Plane {
             hub.clone(),
             clock.clone(),
         );
+        if backbone.lines.is_some() {
+            let pusher = ssh::pusher(
+                queries.clone(),
+                authorities.clone(),
+                gateway.clone(),
+                clock.clone(),
+                hub.clone(),
+            );
+            tasks.spawn(pusher.run(stop.clone()));
+        }
         let parts = Parts {
             hub,
             gateway,

@@ -1,7 +1,7 @@
 //! Whole sets for reconcilers, over the indexes made for them.
 
 use nexus_events::claim::ClaimId;
-use nexus_events::id::WorkspaceId;
+use nexus_events::id::{NodeId, WorkspaceId};
 use nexus_events::workspace::Workspace;
 use rusqlite::Params;
 
@@ -31,6 +31,21 @@ impl Queries {
                 found.extend(projections::workspace(connection, id)?.map(|record| (id, record)));
             }
             Ok(found)
+        })
+    }
+
+    /// The workspaces a node holds, as far as one of them may have a machine.
+    pub(crate) fn placed_workspaces(&self) -> Result<Vec<(WorkspaceId, NodeId)>, QueryError> {
+        self.database.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, node FROM workspaces
+                 WHERE node IS NOT NULL AND phase NOT IN ('stopped', 'deleted')",
+            )?;
+            let rows = statement.query_map([], |row| {
+                let id = |index| row.get(index).map(uuid::Uuid::from_bytes);
+                Ok((WorkspaceId::from_uuid(id(0)?), NodeId::from_uuid(id(1)?)))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
