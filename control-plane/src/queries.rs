@@ -21,7 +21,7 @@ mod views;
 mod wait;
 mod workspaces;
 
-pub(crate) use claims::held_ports;
+pub(crate) use claims::claimed_ports;
 pub(crate) use credentials::{POST_START, credential_field, credentials_view};
 pub use events::EventQuery;
 pub use health::Freshness;

@@ -19,6 +19,8 @@ pub struct Settings {
     pub public_host: String,
     /// Ports for SSH, tried pool by pool.
     pub ssh_ports: Vec<RangeInclusive<u16>>,
+    /// How long after its release a port is kept from other workspaces.
+    pub port_quarantine: SignedDuration,
     /// Whether workspaces live on this very machine, so that a port something else listens on
     /// here is no use to them.
     pub on_this_machine: bool,
@@ -92,6 +94,7 @@ impl Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 3001)),
             public_host: "127.0.0.1".into(),
             ssh_ports: vec![2222..=2299, 32800..=34999],
+            port_quarantine: SignedDuration::from_mins(5),
             on_this_machine: false,
             sources: SourceRules {
                 hosts: vec!["github.com".into()],

@@ -61,7 +61,7 @@ impl ReadModel {
         let database = Database::new(&file);
         let (sequence, projected) = watch::channel(checkpoint.sequence);
         let live = hub::live();
-        let ports = Arc::new(Ports::held(database.read(queries::held_ports)?));
+        let ports = Arc::new(Ports::known(database.read(queries::claimed_ports)?));
         let (users, changed_users) = mpsc::unbounded_channel();
         let announcer = Announcer {
             sequence,

@@ -2,12 +2,16 @@
 //!
 //! The claim decides; this only finds a port that is likely to be had, and keeps requests of one
 //! process from trying the same one.
+//!
+//! A port that was released a moment ago is quarantined: somebody may still have it written down
+//! as the way to another workspace. It is given out only when nothing else is left.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::{SignedDuration, Timestamp};
 use nexus_events::claim::{ClaimEvent, ClaimId};
 
 /// What is known of the ports of the pools.
@@ -20,25 +24,44 @@ pub(crate) struct Ports {
 struct Taken {
     /// Held, as projected.
     held: HashSet<u16>,
+    /// When those that were held before were released, as projected.
+    released: HashMap<u16, Timestamp>,
     /// Being claimed by requests of this process.
     tried: HashSet<u16>,
+}
+
+/// Among which ports one is looked for, and how.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) pools: &'a [RangeInclusive<u16>],
+    /// Whether what listens here is in the way.
+    pub(super) on_this_machine: bool,
+    pub(super) quarantine: SignedDuration,
+    pub(super) now: Timestamp,
 }
 
 /// A port nobody else in this process tries until it is dropped.
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) port: u16,
+    /// How long ago it must have been released by others, for the claim to be let.
+    pub(super) quarantine: SignedDuration,
     ports: &'a Ports,
 }
 
 impl Ports {
-    /// With these held already.
-    pub(crate) fn held(held: HashSet<u16>) -> Self {
+    /// With what is projected of each: whether it is held, and since when it is or is not.
+    pub(crate) fn known(ports: impl IntoIterator<Item = (u16, bool, Timestamp)>) -> Self {
+        let mut taken = Taken::default();
+        for (port, is_held, changed_at) in ports {
+            if is_held {
+                taken.held.insert(port);
+            } else {
+                taken.released.insert(port, changed_at);
+            }
+        }
         Self {
-            taken: Mutex::new(Taken {
-                held,
-                tried: HashSet::new(),
-            }),
+            taken: Mutex::new(taken),
         }
     }
 
@@ -47,29 +70,52 @@ impl Ports {
         let ClaimId::Port(port) = id else { return };
         let mut taken = self.lock();
         match event {
-            ClaimEvent::Claimed { .. } => taken.held.insert(*port),
-            ClaimEvent::Released { .. } => taken.held.remove(port),
-        };
+            ClaimEvent::Claimed { .. } => {
+                taken.held.insert(*port);
+                taken.released.remove(port);
+            }
+            ClaimEvent::Released { at, .. } => {
+                taken.held.remove(port);
+                taken.released.insert(*port, *at);
+            }
+        }
     }
 
     /// The first port of the pools that nobody has, tries, or (where that is known here)
-    /// listens on.
+    /// listens on; one in quarantine only when there is no other, and then the one that has been
+    /// in it the longest.
     pub(super) fn candidate(
         &self,
-        pools: &[RangeInclusive<u16>],
+        wanted: &Wanted<'_>,
         refused: &HashSet<u16>,
-        on_this_machine: bool,
     ) -> Option<Candidate<'_>> {
         let mut taken = self.lock();
         let is_free = |port: &u16| {
             !taken.held.contains(port)
                 && !taken.tried.contains(port)
                 && !refused.contains(port)
-                && (!on_this_machine || can_listen(*port))
+                && (!wanted.on_this_machine || can_listen(*port))
         };
-        let port = pools.iter().cloned().flatten().find(is_free)?;
+        let all = || wanted.pools.iter().cloned().flatten();
+        let released = |port: &u16| taken.released.get(port).copied();
+        let is_quarantined = |port: &u16| {
+            let until = released(port)?.checked_add(wanted.quarantine).ok()?;
+            (wanted.now < until).then_some(())
+        };
+        let rested = all().find(|port| is_quarantined(port).is_none() && is_free(port));
+        let (port, quarantine) = match rested {
+            Some(port) => (port, wanted.quarantine),
+            None => {
+                let longest = all().filter(is_free).min_by_key(released)?;
+                (longest, SignedDuration::ZERO)
+            }
+        };
         taken.tried.insert(port);
-        Some(Candidate { port, ports: self })
+        Some(Candidate {
+            port,
+            quarantine,
+            ports: self,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -92,16 +138,31 @@ impl Drop for Candidate<'_> {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn among<'a>(pools: &'a [RangeInclusive<u16>]) -> Wanted<'a> {
+        Wanted {
+            pools,
+            on_this_machine: false,
+            quarantine: SignedDuration::from_mins(5),
+            now: NOW,
+        }
+    }
+
+    fn released(port: u16, seconds_ago: i64) -> (u16, bool, Timestamp) {
+        (port, false, NOW - SignedDuration::from_secs(seconds_ago))
+    }
+
     #[test]
     fn pools_are_tried_in_order_and_never_twice_at_once() {
-        let ports = Ports::held(HashSet::from([1]));
+        let ports = Ports::known([(1, true, NOW)]);
         let (pools, refused) = ([1..=2, 9..=9], HashSet::new());
-        let first = ports.candidate(&pools, &refused, false).unwrap();
-        let second = ports.candidate(&pools, &refused, false).unwrap();
+        let first = ports.candidate(&among(&pools), &refused).unwrap();
+        let second = ports.candidate(&among(&pools), &refused).unwrap();
         assert_eq!((first.port, second.port), (2, 9));
-        assert!(ports.candidate(&pools, &refused, false).is_none());
+        assert!(ports.candidate(&among(&pools), &refused).is_none());
         drop(first);
-        assert_eq!(ports.candidate(&pools, &refused, false).unwrap().port, 2);
+        assert_eq!(ports.candidate(&among(&pools), &refused).unwrap().port, 2);
     }
 
     #[test]
@@ -109,7 +170,50 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (ports, pools, refused) = (Ports::default(), [port..=port], HashSet::new());
-        assert!(ports.candidate(&pools, &refused, true).is_none());
-        assert!(ports.candidate(&pools, &refused, false).is_some());
+        let here = Wanted {
+            on_this_machine: true,
+            ..among(&pools)
+        };
+        assert!(ports.candidate(&here, &refused).is_none());
+        assert!(ports.candidate(&among(&pools), &refused).is_some());
+    }
+
+    #[test]
+    fn quarantine_is_broken_only_when_nothing_else_is_left_and_the_longest_first() {
+        let known = [released(1, 10), released(2, 200), released(3, 301)];
+        let ports = Ports::known(known);
+        let (pools, refused) = ([1..=4], HashSet::new());
+        let pools = among(&pools);
+        let taken: Vec<_> = (0..4)
+            .map(|_| ports.candidate(&pools, &refused).unwrap())
+            .collect();
+        let order: Vec<_> = taken.iter().map(|taken| taken.port).collect();
+        assert_eq!(order, [3, 4, 2, 1]);
+        let broken: Vec<_> = taken
+            .iter()
+            .map(|taken| taken.quarantine.is_zero())
+            .collect();
+        assert_eq!(broken, [false, false, true, true]);
+    }
+
+    #[test]
+    fn a_claim_ends_the_quarantine_and_a_release_begins_it() {
+        let (ports, refused) = (Ports::default(), HashSet::new());
+        let pools = [7..=8];
+        let workspace = nexus_events::id::WorkspaceId::derived("a");
+        ports.note(
+            &ClaimId::Port(7),
+            &ClaimEvent::Claimed { workspace, at: NOW },
+        );
+        ports.note(
+            &ClaimId::Port(7),
+            &ClaimEvent::Released { workspace, at: NOW },
+        );
+        assert_eq!(ports.candidate(&among(&pools), &refused).unwrap().port, 8);
+        let later = Wanted {
+            now: NOW + SignedDuration::from_mins(5),
+            ..among(&pools)
+        };
+        assert_eq!(ports.candidate(&later, &refused).unwrap().port, 7);
     }
 }

@@ -12,6 +12,7 @@ use nexus_events::id::{EventId, UserId, WorkspaceId};
 use nexus_events::name::WorkspaceName;
 use nexus_events::workspace::Phase;
 
+use super::ports::Wanted;
 use super::{CommandError, Commands, RequestContext};
 use crate::identity::Identity;
 use crate::projections;
@@ -71,15 +72,21 @@ impl Commands {
         id: &ClaimId,
         name: &WorkspaceName,
     ) -> Result<(), CommandError> {
-        let Err(holder) = self.try_claim(claimant, id).await? else {
-            return Ok(());
+        // A name is its owner's own, and may be used again at once.
+        let quarantine = SignedDuration::ZERO;
+        let holder = match self.try_claim(claimant, id, quarantine).await? {
+            Ok(()) => return Ok(()),
+            Err(ClaimRejection::Held { holder }) => holder,
+            Err(rejection @ ClaimRejection::Quarantined { .. }) => {
+                return Err(CommandError::Inside(rejection.into()));
+            }
         };
         // The name of a workspace that is gone is released by a policy, a moment later.
         if !self.is_deleted(holder)? {
             return Err(CommandError::NameTaken { name: name.clone() });
         }
         self.release_claim(id, holder, claimant.event()).await?;
-        match self.try_claim(claimant, id).await? {
+        match self.try_claim(claimant, id, quarantine).await? {
             Ok(()) => Ok(()),
             Err(_) => Err(CommandError::NameTaken { name: name.clone() }),
         }
@@ -93,23 +100,23 @@ impl Commands {
             return Ok(port);
         }
         let settings = &self.queries.settings;
-        let pools = &settings.ssh_ports;
-        let mut refused = HashSet::new();
-        let candidate = |refused: &_| {
-            self.ports
-                .candidate(pools, refused, settings.on_this_machine)
+        let wanted = Wanted {
+            pools: &settings.ssh_ports,
+            on_this_machine: settings.on_this_machine,
+            quarantine: settings.port_quarantine,
+            now: claimant.context.now,
         };
-        while let Some(candidate) = candidate(&refused) {
-            match self
-                .try_claim(claimant, &ClaimId::Port(candidate.port))
-                .await?
-            {
+        let mut refused = HashSet::new();
+        while let Some(candidate) = self.ports.candidate(&wanted, &refused) {
+            let id = ClaimId::Port(candidate.port);
+            match self.try_claim(claimant, &id, candidate.quarantine).await? {
                 Ok(()) => return Ok(candidate.port),
-                // Another process was first.
+                // Another process was first, or has just let go of it.
                 Err(_) => refused.insert(candidate.port),
             };
         }
-        let pools: Vec<_> = pools
+        let pools: Vec<_> = wanted
+            .pools
             .iter()
             .map(|pool| format!("{}-{}", pool.start(), pool.end()))
             .collect();
@@ -118,25 +125,21 @@ impl Commands {
         })
     }
 
-    /// The inner error is whoever holds it.
+    /// The inner error is the claim's own refusal.
     async fn try_claim(
         &self,
         claimant: Claimant<'_>,
         id: &ClaimId,
-    ) -> Result<Result<(), WorkspaceId>, CommandError> {
+        quarantine: SignedDuration,
+    ) -> Result<Result<(), ClaimRejection>, CommandError> {
         let at = claimant.context.now;
         let command = ClaimCommand::Claim {
             workspace: claimant.workspace,
             at,
-            quarantine: SignedDuration::ZERO,
+            quarantine,
         };
-        Ok(match self.on_claim(id, &command, claimant.event()).await? {
-            Ok(_) => Ok(()),
-            Err(ClaimRejection::Held { holder }) => Err(holder),
-            Err(rejection @ ClaimRejection::Quarantined { .. }) => {
-                return Err(CommandError::Inside(rejection.into()));
-            }
-        })
+        let outcome = self.on_claim(id, &command, claimant.event()).await?;
+        Ok(outcome.map(drop))
     }
 
     /// Lets go of a claim of `holder`; anybody else's stays.

@@ -1,12 +1,11 @@
 //! What is held: ports, and for whom.
 
-use std::collections::HashSet;
-
+use jiff::Timestamp;
 use nexus_events::id::{UserId, WorkspaceId};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{Queries, QueryError};
-use crate::projections::ProjectionError;
+use crate::projections::{self, ProjectionError};
 
 impl Queries {
     /// The port held for this workspace.
@@ -39,18 +38,23 @@ impl Queries {
     }
 }
 
-/// Every port that is held.
-pub(crate) fn held_ports(connection: &Connection) -> Result<HashSet<u16>, ProjectionError> {
+/// Every port that was ever claimed: whether it is held, and since when it is or is not.
+pub(crate) fn claimed_ports(
+    connection: &Connection,
+) -> Result<Vec<(u16, bool, Timestamp)>, ProjectionError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id FROM claims WHERE id >= 'port-' AND id < 'port.' AND holder IS NOT NULL",
+        "SELECT id, holder IS NOT NULL, updated_at FROM claims
+         WHERE id >= 'port-' AND id < 'port.'",
     )?;
-    let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let mut ports = HashSet::new();
-    for id in ids {
-        ports.extend(
-            id?.strip_prefix("port-")
-                .and_then(|port| port.parse::<u16>().ok()),
-        );
+    let rows = statement.query_map([], |row| {
+        let changed_at = projections::time(row.get(2)?);
+        Ok((row.get::<_, String>(0)?, row.get(1)?, changed_at))
+    })?;
+    let mut ports = Vec::new();
+    for row in rows {
+        let (id, is_held, changed_at) = row?;
+        let port = id.strip_prefix("port-").and_then(|port| port.parse().ok());
+        ports.extend(port.map(|port| (port, is_held, changed_at)));
     }
     Ok(ports)
 }

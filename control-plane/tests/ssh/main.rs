@@ -5,9 +5,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod certificates;
 mod credentials;
+mod inits;
 mod keys;
+mod stock;
 #[path = "../core/world.rs"]
 #[expect(
     dead_code,
