@@ -320,7 +320,8 @@ pub(crate) fn registration(login: &str, account: u64) -> RegisterUserRequest {
 pub(crate) fn public_key(number: u64) -> String {
     use base64::Engine as _;
     let mut blob = Vec::new();
-    for part in [b"ssh-ed25519".as_slice(), &[number as u8; 32]] {
+    let key = number.to_be_bytes().repeat(4);
+    for part in [b"ssh-ed25519".as_slice(), &key] {
         blob.extend(u32::try_from(part.len()).unwrap().to_be_bytes());
         blob.extend(part);
     }
