@@ -7,8 +7,6 @@ import { nameOf } from "@/stream/told";
 import { CopyButton } from "@/ui/copy";
 import { Fact, Facts } from "./facts";
 
-const link = "text-accent underline-offset-3 hover:underline";
-
 export function EventDetail({ view }: { view: EventView }) {
   const { event, sequence } = view;
   const workspace = event.subject.startsWith("ws-") ? event.subject : undefined;
@@ -25,7 +23,7 @@ export function EventDetail({ view }: { view: EventView }) {
         </Fact>
         <Fact name="Subject">
           {workspace ? (
-            <Link className={link} to={`/workspaces/${workspace}`}>
+            <Link className="link" to={`/workspaces/${workspace}`}>
               {workspace}
             </Link>
           ) : (
@@ -36,7 +34,7 @@ export function EventDetail({ view }: { view: EventView }) {
         {event.correlationid && (
           <Fact name="Request">
             {workspace ? (
-              <Link className={link} to={`/workspaces/${workspace}/causes?request=${event.correlationid}&event=${sequence}`}>
+              <Link className="link" to={`/workspaces/${workspace}/causes?request=${event.correlationid}&event=${sequence}`}>
                 {event.correlationid}
               </Link>
             ) : (
@@ -47,7 +45,7 @@ export function EventDetail({ view }: { view: EventView }) {
         {event.causationid && <Fact name="Cause">{event.causationid}</Fact>}
         {workspace && (
           <Fact name="Workspace">
-            <Link className={link} to={`/workspaces/${workspace}/history?at=${sequence}`}>
+            <Link className="link" to={`/workspaces/${workspace}/history?at=${sequence}`}>
               as it was then
             </Link>
           </Fact>

@@ -41,6 +41,11 @@ export function summaryOf(payload: Record<string, unknown>): string {
   return words.join(" ");
 }
 
+/** Those of the events that are a workspace's own, and not of a claim made for it. */
+export function ownEvents(events: EventView[], workspace: string): EventView[] {
+  return events.filter(({ event }) => event.subject === workspace);
+}
+
 export function told(json: string): Told {
   const { sequence, event } = JSON.parse(json) as EventView;
   return {

@@ -33,7 +33,7 @@ export interface LinkOptions {
   onLatency(ms: number): void;
 }
 
-const PING_MS = 5000;
+const PING_MS = 3000;
 /** Without a pong for this long the connection is dead. */
 const SILENCE_MS = 12_000;
 
@@ -194,7 +194,8 @@ export class TerminalLink {
       const { cols, rows } = this.options.size();
       this.say({ type: "ack", offset: frame.from });
       this.resize(cols, rows);
-      if (this.socket) this.ping(this.socket);
+      const { socket } = this;
+      setTimeout(() => socket && this.ping(socket), 300);
     } else if (frame?.type === "gap") {
       const before = this.offsets.lost;
       this.offsets = gap(this.offsets, frame.from);

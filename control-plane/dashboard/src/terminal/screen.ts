@@ -10,7 +10,7 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { type ITheme, Terminal } from "@xterm/xterm";
 import { allowed, textOf } from "./clipboard";
-import { documentForTerminals } from "./styles";
+import { adoptingStyles, documentForTerminals } from "./styles";
 
 export interface Screen {
   terminal: Terminal;
@@ -51,7 +51,7 @@ export function openScreen(into: HTMLElement, options: ScreenOptions): Screen {
   terminal.unicode.activeVersion = "11";
   terminal.loadAddon(new WebLinksAddon((_, url) => follow(url, options)));
   guardClipboard(terminal, into);
-  terminal.open(into);
+  adoptingStyles(() => terminal.open(into));
   accelerate(terminal);
   return { terminal, fit, search, dispose: () => terminal.dispose() };
 }

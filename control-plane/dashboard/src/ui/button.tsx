@@ -14,7 +14,7 @@ export const buttonVariants = cva(
         outline: "border border-border bg-raised hover:bg-surface disabled:hover:bg-raised",
         ghost: "hover:bg-surface text-muted hover:text-foreground",
         danger: "bg-bad text-white hover:bg-bad/88 dark:text-black",
-        link: "text-accent underline-offset-3 hover:underline px-0",
+        link: "link px-0",
       },
       size: {
         sm: "h-7 px-2.5",

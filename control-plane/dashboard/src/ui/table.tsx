@@ -7,7 +7,7 @@ export function Table({ className, label, ...rest }: ComponentProps<"table"> & {
   return (
     <div
       role="region"
-      aria-label={label}
+      aria-label={`${label}: scrolls`}
       tabIndex={0}
       className="scroll-thin overflow-x-auto rounded-md border border-border bg-raised"
     >
@@ -30,5 +30,5 @@ export function Head({ className, ...rest }: ComponentProps<"th">) {
 }
 
 export function Cell({ className, ...rest }: ComponentProps<"td">) {
-  return <td className={cn("border-t border-border px-3 py-2 align-top", className)} {...rest} />;
+  return <td className={cn("border-t border-border px-3 py-2 align-middle", className)} {...rest} />;
 }

@@ -88,7 +88,7 @@ function Load({ node }: { node: NodeView }) {
         </span>
         <span className="flex gap-2">
           {node.running.slice(0, 3).map((id) => (
-            <Link key={id} className="text-accent underline-offset-3 hover:underline" to={`/operations/${id}`}>
+            <Link key={id} className="link" to={`/operations/${id}`}>
               {short(id)}
             </Link>
           ))}

@@ -72,14 +72,14 @@ export default function SignIn() {
             {busy ? "Signing in…" : "Sign in"}
           </Button>
         </form>
-        <section aria-label="Where to find a token" className="mt-8 grid gap-3 border-t border-border pt-5">
+        <section aria-label="Where to find one" className="mt-8 grid gap-3 border-t border-border pt-5">
           <div>
             <p className="mb-1 font-medium">On the machine nexusd runs on</p>
-            <CopyLine text="cat ~/.nexus/token" label="the command that shows the operator's token" />
+            <CopyLine text="cat ~/.nexus/token" label="the command that shows it" />
           </div>
           <div>
             <p className="mb-1 font-medium">For anybody else, and to be taken back later</p>
-            <CopyLine text="nexus token issue" label="the command that issues a token" />
+            <CopyLine text="nexus token issue" label="the command that issues one" />
           </div>
         </section>
       </div>

@@ -126,7 +126,7 @@ function Standing({ tail, count, missed, filtered }: StandingProps) {
       <Badge tone={whole.tone}>{whole.word}</Badge>
       <span>{whole.text}</span>
       {tail.state.at === "waiting" && (
-        <button type="button" className="text-accent underline-offset-3 hover:underline" onClick={tail.retry}>
+        <button type="button" className="link" onClick={tail.retry}>
           Try now
         </button>
       )}

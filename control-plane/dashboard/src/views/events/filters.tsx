@@ -34,7 +34,7 @@ export function Filters({ chips }: { chips: Chips }) {
         data-filter
         aria-label="Add a filter"
         list="filter-proposals"
-        placeholder="kind:workspace, type:*.ready, workspace:…, actor:…, or words"
+        placeholder="kind:workspace  type:*.ready  or words"
         className="w-full sm:w-80"
         value={typed}
         onChange={(event) => setTyped(event.target.value)}

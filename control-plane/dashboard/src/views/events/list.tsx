@@ -149,7 +149,7 @@ function Row({ event, place, count, active, onPick }: RowProps) {
       aria-setsize={count}
       onClick={onPick}
       className={cn(
-        "grid h-7 cursor-pointer grid-cols-[4.5rem_minmax(0,1fr)] items-center gap-x-3 border-b border-border/50 px-3 hover:bg-surface md:grid-cols-[4.5rem_6.5rem_13rem_7.5rem_minmax(0,1fr)]",
+        "grid h-7 cursor-pointer grid-cols-[3.75rem_minmax(0,1fr)] items-center gap-x-3 border-b border-border/50 px-3 hover:bg-surface md:grid-cols-[3.75rem_6.5rem_13rem_7.5rem_minmax(0,1fr)]",
         active && "bg-accent-soft hover:bg-accent-soft",
       )}
     >

@@ -15,8 +15,6 @@ import { Waterfall } from "@/parts/waterfall";
 import { Button } from "@/ui/button";
 import { CopyButton } from "@/ui/copy";
 
-const link = "text-accent underline-offset-3 hover:underline";
-
 export default function Operation() {
   const { id = "" } = useParams();
   const operation = useOperation(id);
@@ -49,7 +47,7 @@ export default function Operation() {
             <Section title="About">
               <Facts>
                 <Fact name="Workspace">
-                  <Link className={link} to={`/workspaces/${data.workspace}`}>
+                  <Link className="link" to={`/workspaces/${data.workspace}`}>
                     {data.workspace_name}
                   </Link>
                 </Fact>
@@ -64,7 +62,7 @@ export default function Operation() {
                 <Fact name="Epoch">{data.epoch}</Fact>
                 {data.node && (
                   <Fact name="Node">
-                    <Link className={link} to={`/nodes?node=${data.node}`}>
+                    <Link className="link" to={`/nodes?node=${data.node}`}>
                       {short(data.node)}
                     </Link>
                   </Fact>

@@ -14,10 +14,11 @@ import { Field } from "@/ui/field";
 import { Select } from "@/ui/input";
 import { useShownWorkspace } from "./workspace";
 
-const COLUMN = 236;
+const COLUMN = 232;
 const ROW = 40;
 const WIDTH = 200;
 const HEIGHT = 32;
+const CORNER = 6;
 
 export default function Causes() {
   const workspace = useShownWorkspace();
@@ -90,8 +91,10 @@ function curve(from: Node | undefined, to: Node | undefined): string {
   const y1 = from.row * ROW + HEIGHT / 2;
   const x2 = to.depth * COLUMN;
   const y2 = to.row * ROW + HEIGHT / 2;
-  const middle = (x1 + x2) / 2;
-  return `M${x1} ${y1} C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`;
+  if (y1 === y2) return `M${x1} ${y1} H${x2}`;
+  // Along one spine for all children of a node, with a round corner to each.
+  const spine = (x1 + x2) / 2;
+  return `M${x1} ${y1} H${spine} V${y2 - CORNER} q0 ${CORNER} ${CORNER} ${CORNER} H${x2}`;
 }
 
 const BOXES = {
@@ -113,7 +116,7 @@ function Box({ node, opened, hrefOf }: { node: Node; opened: boolean; hrefOf(seq
         {sequence !== undefined && <tspan className="fill-muted font-normal"> #{sequence}</tspan>}
       </text>
       <text x={9} y={26} className="fill-muted text-[10px]">
-        {cut(node.kind === "event" ? node.detail : node.detail.slice(-12), 33)}
+        {cut(node.kind === "event" ? node.detail : node.detail.slice(-12), 29)}
       </text>
     </>
   );
@@ -131,7 +134,6 @@ function Box({ node, opened, hrefOf }: { node: Node; opened: boolean; hrefOf(seq
       <a
         href={href}
         data-row
-        aria-label={`Event ${sequence}: ${says}`}
         className="outline-offset-1"
         onClick={(event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return;

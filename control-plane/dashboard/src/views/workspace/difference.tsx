@@ -7,7 +7,7 @@ import { difference, shown } from "@/lib/diff";
 import { clock } from "@/lib/time";
 import { useQuery } from "@/lib/url-state";
 import { Loaded } from "@/parts/loaded";
-import { nameOf } from "@/stream/told";
+import { nameOf, ownEvents } from "@/stream/told";
 import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { Field } from "@/ui/field";
@@ -20,7 +20,7 @@ export default function Difference() {
   const events = useWorkspaceEvents(id);
   return (
     <Loaded of={events} what="events">
-      {(all) => (all.length > 0 ? <Between id={id} events={all} /> : <p>Nothing happened yet.</p>)}
+      {(all) => (all.length > 0 ? <Between id={id} events={ownEvents(all, id)} /> : <p>Nothing happened yet.</p>)}
     </Loaded>
   );
 }
@@ -88,7 +88,7 @@ function Changes({ id, from, to }: { id: string; from: number; to: number }) {
                   <tbody className="font-mono">
                     {changes.map((change) => (
                       <tr key={change.path}>
-                        <Cell className="text-muted">{change.path}</Cell>
+                        <Cell className="min-w-48 text-muted">{change.path}</Cell>
                         <Cell className="min-w-40">{shown(change.before)}</Cell>
                         <Cell className="min-w-40">{shown(change.after)}</Cell>
                         <Cell className="font-sans">

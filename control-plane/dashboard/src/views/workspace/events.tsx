@@ -28,7 +28,7 @@ export default function WorkspaceEvents() {
           <>
             <p className="mb-2 text-muted">
               {all.length.toLocaleString("en")} events.{" "}
-              <Link className="text-accent underline-offset-3 hover:underline" to={`/events?workspace=${workspace.id}`}>
+              <Link className="link" to={`/events?workspace=${workspace.id}`}>
                 Follow them live
               </Link>
             </p>

@@ -12,7 +12,7 @@ import { useQuery } from "@/lib/url-state";
 import { Loaded } from "@/parts/loaded";
 import { Section } from "@/parts/page";
 import { WorkspaceBadge } from "@/parts/standing";
-import { nameOf, payloadOf, summaryOf } from "@/stream/told";
+import { nameOf, ownEvents, payloadOf, summaryOf } from "@/stream/told";
 import { Button } from "@/ui/button";
 import { useShownWorkspace } from "./workspace";
 
@@ -21,7 +21,7 @@ export default function History() {
   const events = useWorkspaceEvents(workspace.id);
   return (
     <Loaded of={events} what="events">
-      {(all) => (all.length > 0 ? <Slider workspace={workspace} events={all} /> : <p>Nothing happened yet.</p>)}
+      {(all) => (all.length > 0 ? <Slider workspace={workspace} events={ownEvents(all, workspace.id)} /> : <p>Nothing happened yet.</p>)}
     </Loaded>
   );
 }

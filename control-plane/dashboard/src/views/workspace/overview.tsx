@@ -42,7 +42,7 @@ function Operations({ workspace }: { workspace: WorkspaceView }) {
               actions={<OperationBadge state={latest.state} />}
             >
               <p className="mb-3 text-muted">
-                <Link className="text-accent underline-offset-3 hover:underline" to={`/operations/${latest.id}`}>
+                <Link className="link" to={`/operations/${latest.id}`}>
                   {short(latest.id)}
                 </Link>{" "}
                 · asked for <Ago time={latest.requested_at} /> · <Spent operation={latest} />
@@ -90,7 +90,7 @@ export function AboutWorkspace({ workspace }: { workspace: WorkspaceView }) {
         <Fact name="Provider">{workspace.provider}</Fact>
         <Fact name="Node">
           {workspace.node ? (
-            <Link className="text-accent underline-offset-3 hover:underline" to={`/nodes?node=${workspace.node}`}>
+            <Link className="link" to={`/nodes?node=${workspace.node}`}>
               {node?.hostname ?? short(workspace.node)}
             </Link>
           ) : (

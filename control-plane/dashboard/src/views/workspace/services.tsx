@@ -43,7 +43,7 @@ export default function Services() {
                 <Cell>{service.port ?? "none"}</Cell>
                 <Cell className="whitespace-nowrap">
                   {service.url ? (
-                    <a className="text-accent underline-offset-3 hover:underline" href={service.url} target="_blank" rel="noopener noreferrer">
+                    <a className="link" href={service.url} target="_blank" rel="noopener noreferrer">
                       {service.url}
                     </a>
                   ) : (
@@ -52,7 +52,7 @@ export default function Services() {
                 </Cell>
                 <Cell>
                   <Link
-                    className="text-accent underline-offset-3 hover:underline"
+                    className="link"
                     aria-label={`Logs of ${name}`}
                     to={`/workspaces/${workspace.id}/logs?step=service-${name}`}
                   >

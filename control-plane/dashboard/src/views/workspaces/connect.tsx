@@ -78,7 +78,7 @@ export function Ports({ workspace }: { workspace: WorkspaceView }) {
             </span>
             {service.url && workspace.phase === "running" && (
               <a
-                className="inline-flex items-center gap-1 text-accent underline-offset-3 hover:underline"
+                className="inline-flex items-center gap-1 link"
                 href={service.url}
                 target="_blank"
                 rel="noopener noreferrer"

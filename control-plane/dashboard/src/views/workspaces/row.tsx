@@ -25,7 +25,7 @@ export function WorkspaceRow({ workspace, node, actions, onDialog }: Props) {
         <Link
           to={`/workspaces/${workspace.id}`}
           data-row
-          className="font-medium after:absolute after:inset-0 after:rounded-md hover:underline underline-offset-3"
+          className="font-semibold after:absolute after:inset-0 after:rounded-md hover:underline underline-offset-3"
         >
           {name}
         </Link>
@@ -112,10 +112,10 @@ function Idle({ workspace: { holds, idle_stop_at: idle, phase } }: { workspace: 
     );
   }
   return (
-    <p className="text-muted">
+    <p className="whitespace-nowrap text-muted" title="Stopped then, unless something uses it">
       {idle ? (
         <>
-          idle stop <Ago time={idle} />
+          stops <Ago time={idle} />
         </>
       ) : (
         "never stops"

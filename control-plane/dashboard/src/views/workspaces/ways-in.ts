@@ -12,7 +12,7 @@ export function sshCommand(workspace: Pick<WorkspaceView, "ssh">): string | unde
 }
 
 /** Where the repository is inside. */
-const FOLDER = "/workspace";
+const FOLDER = "/home/dev/workspace";
 
 export function editors(
   workspace: Pick<WorkspaceView, "name" | "ssh">,
