@@ -1,23 +1,31 @@
 //! The ports of this node that lead into workspaces: TCP listeners owned by the worker.
 //!
-//! No machine publishes a port: a connection accepted here is carried through init, which reaches
-//! services that listen on loopback, too. The bind is the arbiter of who has a port, whatever a
-//! claim in the log says; a port that is taken by something else is an error for the workspace's
-//! own SSH port, and passed over for a service.
+//! No machine publishes a port: a connection accepted here is handed over to init, which reaches
+//! services that listen on loopback, too, and has it from then on without the worker. The bind is
+//! the arbiter of who has a port, whatever a claim in the log says; a port that is taken by
+//! something else is an error for the workspace's own SSH port, and passed over for a service.
+//!
+//! A workspace keeps its ports until it is deleted: whoever connects to a stopped one wakes it.
 
+mod accept;
+mod arrival;
+mod door;
 mod forward;
+mod waiting;
 
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nexus_events::id::WorkspaceId;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use self::waiting::Waiting;
+
+pub use self::door::{Coming, Door, SocketDoor};
 pub use self::forward::Target;
 
 /// Ports that services are given.
@@ -28,7 +36,14 @@ pub const SERVICE_PORTS: RangeInclusive<u16> = 23_000..=23_999;
 pub struct Ports {
     bind: IpAddr,
     services: RangeInclusive<u16>,
-    open: Arc<Mutex<HashMap<WorkspaceId, HashMap<Target, Opened>>>>,
+    open: Arc<Mutex<HashMap<WorkspaceId, Owned>>>,
+}
+
+/// The ports of one workspace.
+#[derive(Debug, Default)]
+struct Owned {
+    opened: HashMap<Target, Opened>,
+    waiting: Waiting,
 }
 
 #[derive(Debug)]
@@ -58,21 +73,21 @@ impl Ports {
         }
     }
 
-    /// Has `port` lead to the workspace's SSH server, through init at `socket`.
+    /// Has `port` lead to the workspace's SSH server, through `door`.
     ///
     /// # Errors
     /// Something else listens there.
     pub async fn open_ssh(
         &self,
         workspace: WorkspaceId,
-        socket: PathBuf,
+        door: Arc<dyn Door>,
         port: u16,
     ) -> io::Result<u16> {
         if let Some(open) = self.port_of(workspace, Target::Ssh) {
             return Ok(open);
         }
         let listener = TcpListener::bind((self.bind, port)).await?;
-        self.serve(workspace, Target::Ssh, socket, listener)
+        self.serve(workspace, Target::Ssh, door, listener)
     }
 
     /// Has a port lead to `inside`: the one it had before (`wanted`) when that is free, else any
@@ -83,7 +98,7 @@ impl Ports {
     pub async fn open_service(
         &self,
         workspace: WorkspaceId,
-        socket: PathBuf,
+        door: Arc<dyn Door>,
         inside: u16,
         wanted: Option<u16>,
     ) -> io::Result<u16> {
@@ -93,7 +108,7 @@ impl Ports {
         }
         for port in wanted.into_iter().chain(self.candidates(workspace, inside)) {
             match TcpListener::bind((self.bind, port)).await {
-                Ok(listener) => return self.serve(workspace, target, socket, listener),
+                Ok(listener) => return self.serve(workspace, target, door, listener),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error),
             }
@@ -107,11 +122,12 @@ impl Ports {
     pub fn port_of(&self, workspace: WorkspaceId, target: Target) -> Option<u16> {
         self.lock()
             .get(&workspace)?
+            .opened
             .get(&target)
             .map(|opened| opened.port)
     }
 
-    /// Stops listening for the workspace.
+    /// Stops listening for the workspace; what init has taken goes on.
     pub fn close(&self, workspace: WorkspaceId) {
         self.lock().remove(&workspace);
     }
@@ -132,20 +148,19 @@ impl Ports {
         &self,
         workspace: WorkspaceId,
         target: Target,
-        socket: PathBuf,
+        door: Arc<dyn Door>,
         listener: TcpListener,
     ) -> io::Result<u16> {
         let port = listener.local_addr()?.port();
-        let accepting = tokio::spawn(forward::accept(listener, socket, target));
-        let opened = Opened { port, accepting };
-        self.lock()
-            .entry(workspace)
-            .or_default()
-            .insert(target, opened);
+        let mut open = self.lock();
+        let owned = open.entry(workspace).or_default();
+        let accepting = accept::accept(listener, door, target, owned.waiting.clone());
+        let accepting = tokio::spawn(accepting);
+        owned.opened.insert(target, Opened { port, accepting });
         Ok(port)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<WorkspaceId, HashMap<Target, Opened>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<WorkspaceId, Owned>> {
         // Every change is a single insert or remove, so a panic elsewhere leaves nothing torn.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -18,6 +18,7 @@
 //!   names in the provider, deterministic event ids in the log).
 //! * `reporter` alone appends for an operation, in order, beside the effects; a refused append is
 //!   how the work learns that it is no longer wanted.
+//! * `knock` asks for the start of a stopped workspace that somebody connects to.
 //! * `watch` has a workspace once it is up: services, activity, the unasked end.
 //!
 //! Races, and why they are harmless: *two workers take one command*: one is placed, the other's
@@ -34,6 +35,7 @@ mod exec;
 mod follow;
 mod halt;
 mod heartbeat;
+mod knock;
 mod node;
 mod output;
 mod perform;
@@ -47,7 +49,7 @@ mod tear_down;
 mod turns;
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use nexus_events::id::NodeId;
@@ -63,6 +65,7 @@ pub use self::output::Output;
 pub use self::perform::Verdict;
 pub use self::positions::Positions;
 
+use self::knock::Knocks;
 use self::turns::Turns;
 use crate::ports::Ports;
 use crate::provider::Provider;
@@ -106,6 +109,8 @@ pub struct Runtime<P> {
 
 #[derive(Debug)]
 struct Shared<P> {
+    /// Itself, for what must not keep it alive.
+    me: Weak<Self>,
     provider: P,
     node: NodeId,
     workspaces: Repository<Workspace>,
@@ -113,6 +118,7 @@ struct Shared<P> {
     ports: Ports,
     positions: Positions,
     turns: Turns,
+    knocks: Knocks,
     options: RuntimeOptions,
     /// Set when work is to be handed back.
     ending: CancellationToken,
@@ -138,7 +144,8 @@ impl<P: Provider> Runtime<P> {
         options: RuntimeOptions,
     ) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new_cyclic(|me| Shared {
+                me: me.clone(),
                 provider,
                 node,
                 workspaces: Repository::new(log),
@@ -146,6 +153,7 @@ impl<P: Provider> Runtime<P> {
                 ports,
                 positions,
                 turns: Turns::default(),
+                knocks: Knocks::default(),
                 options,
                 ending: CancellationToken::new(),
             }),

@@ -8,11 +8,12 @@ use nexus_init_protocol::file::{FileInfo, FileType};
 use nexus_init_protocol::frame::{FrameError, FrameKind, FrameReader, FrameWriter};
 use nexus_init_protocol::hello::{HIGHEST_VERSION, Hello, HelloReply, Welcome};
 use nexus_init_protocol::{
-    Activity, Answer, ExecSpec, ExitOutcome, Failure, FailureCode, Input, Request, Status,
+    Activity, Answer, ExecSpec, ExitOutcome, Failure, FailureCode, HandOver, Input, Request,
+    Status, descriptor,
 };
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::init_state::{InitState, SetupScript};
@@ -121,6 +122,7 @@ impl Conversation {
             }
             Request::Reports { after, follow } => self.reports(after, follow).await,
             Request::Exec(spec) => self.exec(&spec).await,
+            Request::HandOver(target) => self.take_over(target).await,
             Request::Dial(_) => self.echo(b"").await,
             Request::Ssh => self.echo(b"SSH-2.0-fake\r\n").await,
             Request::ReadFile { path } => self.read_file(&path).await,
@@ -135,10 +137,7 @@ impl Conversation {
             | Request::CloseTerminal { .. }
             | Request::SetAccess(_)
             | Request::SetCredentials(_) => self.writer.control(&Answer::Done).await,
-            Request::Terminal(_)
-            | Request::ListDirectory { .. }
-            | Request::HandOver(_)
-            | Request::DialSocket(_) => {
+            Request::Terminal(_) | Request::ListDirectory { .. } | Request::DialSocket(_) => {
                 let failure = Failure::new(FailureCode::Invalid, "a fake init has none");
                 self.writer.control(&Answer::Failed(failure)).await
             }
@@ -246,6 +245,27 @@ impl Conversation {
         let content = self.input().await?;
         self.state.write(path, content);
         self.writer.control(&Answer::Done).await
+    }
+
+    /// Serves a connection that was accepted elsewhere, without whoever accepted it.
+    async fn take_over(self, target: HandOver) -> Result<(), FrameError> {
+        let reader = self.reader.into_inner();
+        let stream = reader
+            .reunite(self.writer.into_inner())
+            .map_err(io::Error::other)?;
+        let descriptor = descriptor::receive(&stream).await?;
+        let mut writer = FrameWriter::new(stream);
+        writer.control(&Answer::Done).await?;
+        drop(writer);
+        let mut outside = TcpStream::from_std(std::net::TcpStream::from(descriptor))?;
+        let greeting: &[u8] = match target {
+            HandOver::Ssh => b"SSH-2.0-fake\r\n",
+            HandOver::Port(_) => b"",
+        };
+        outside.write_all(greeting).await?;
+        let (mut read, mut write) = outside.split();
+        tokio::io::copy(&mut read, &mut write).await?;
+        Ok(write.shutdown().await?)
     }
 
     async fn echo(mut self, greeting: &[u8]) -> Result<(), FrameError> {

@@ -27,6 +27,8 @@ pub struct Found {
 enum Standing {
     Watch,
     Ended,
+    /// Down, and woken by whoever connects.
+    Asleep,
     Orphan,
     /// An operation will see to it, or it stands as it should.
     LeaveIt,
@@ -58,11 +60,12 @@ impl<P: Provider> Runtime<P> {
         };
         match self.standing(&machine, &snapshot.state) {
             Standing::Watch => {
-                self.open_ssh(workspace, &snapshot.state).await;
+                self.open_ports(workspace, &snapshot.state).await;
                 let epoch = snapshot.state.epoch;
                 self.watch(workspace, epoch, self.recorder(workspace, snapshot));
                 found.adopted.push(workspace);
             }
+            Standing::Asleep => self.open_ports(workspace, &snapshot.state).await,
             Standing::Ended => {
                 self.tell_end(workspace, snapshot).await?;
                 found.ended.push(workspace);
@@ -70,6 +73,7 @@ impl<P: Provider> Runtime<P> {
             Standing::Orphan => {
                 let handle = &machine.handle;
                 tracing::warn!(%workspace, handle, "a machine nobody asked for; it is left alone");
+                self.shared.ports.close(workspace);
                 found.orphans.push(machine);
             }
             Standing::LeaveIt => {}
@@ -83,6 +87,9 @@ impl<P: Provider> Runtime<P> {
             _ if state.node.is_some_and(|node| node != self.shared.node) => Standing::LeaveIt,
             Phase::Running if machine.running => Standing::Watch,
             Phase::Running => Standing::Ended,
+            Phase::Stopped | Phase::Failed if state.node == Some(self.shared.node) => {
+                Standing::Asleep
+            }
             Phase::Requested
             | Phase::Provisioning
             | Phase::Starting
@@ -93,17 +100,22 @@ impl<P: Provider> Runtime<P> {
         }
     }
 
-    async fn open_ssh(&self, workspace: WorkspaceId, state: &Workspace) {
-        let Some(port) = state
-            .definition
-            .as_ref()
-            .and_then(|definition| definition.ssh_port)
-        else {
-            return;
-        };
-        let socket = self.shared.provider.init_socket(workspace);
-        if let Err(error) = self.shared.ports.open_ssh(workspace, socket, port).await {
-            tracing::error!(%error, %workspace, port, "SSH cannot be listened for");
+    /// Has the workspace's ports lead to it, as far as the log knows them. Services of one that is
+    /// down get the ports they had: the place where a free one is looked for is the same.
+    async fn open_ports(&self, workspace: WorkspaceId, state: &Workspace) {
+        let definition = state.definition.as_ref();
+        if let Some(port) = definition.and_then(|definition| definition.ssh_port) {
+            let door = self.shared.door(workspace);
+            if let Err(error) = self.shared.ports.open_ssh(workspace, door, port).await {
+                tracing::error!(%error, %workspace, port, "SSH cannot be listened for");
+            }
+        }
+        for known in state.services.values() {
+            if let Some(inside) = known.port {
+                self.shared
+                    .open_service(workspace, inside, Some(known))
+                    .await;
+            }
         }
     }
 

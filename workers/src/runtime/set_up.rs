@@ -68,8 +68,8 @@ async fn open_ssh<P: Provider>(job: Job<'_, P>) -> Result<(), Halt> {
         return Ok(());
     };
     let workspace = job.command.workspace;
-    let socket = job.shared.provider.init_socket(workspace);
-    match job.shared.ports.open_ssh(workspace, socket, port).await {
+    let door = job.shared.door(workspace);
+    match job.shared.ports.open_ssh(workspace, door, port).await {
         Ok(_) => Ok(()),
         Err(error) => {
             let name = &job.definition.name;
@@ -330,7 +330,7 @@ impl<P: Provider> super::Shared<P> {
         }
     }
 
-    async fn open_service(
+    pub(super) async fn open_service(
         &self,
         workspace: WorkspaceId,
         inside: u16,
@@ -340,10 +340,9 @@ impl<P: Provider> super::Shared<P> {
             return Some(open);
         }
         let wanted = known.and_then(|known| known.mapped_port);
-        let socket = self.provider.init_socket(workspace);
         match self
             .ports
-            .open_service(workspace, socket, inside, wanted)
+            .open_service(workspace, self.door(workspace), inside, wanted)
             .await
         {
             Ok(port) => Some(port),

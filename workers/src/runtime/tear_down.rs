@@ -7,12 +7,10 @@ use super::halt::Halt;
 use super::perform::Job;
 use crate::provider::Provider;
 
-/// Brings the machine down; its files stay.
+/// Brings the machine down; its files stay, and its ports: whoever connects wakes it.
 pub(super) async fn stop<P: Provider>(job: Job<'_, P>) -> Result<Report, Halt> {
     let (workspace, shared) = (job.command.workspace, job.shared);
     let grace = shared.options.stop_grace;
-    // First, so that nobody new comes in while it goes down.
-    shared.ports.close(workspace);
     job.step(
         Step::Stop,
         || shared.provider.stop(workspace, grace),

@@ -195,7 +195,6 @@ impl<P: Provider> Watch<P> {
 
     async fn tell_exit(&mut self, exit: MachineExit) {
         tracing::warn!(workspace = %self.workspace, cause = exit.cause, "the machine ended unasked");
-        self.shared().ports.close(self.workspace);
         let epoch = self.epoch;
         self.tell(Command::ReportExit { epoch, exit }).await;
     }

@@ -10,6 +10,7 @@ mod adopt;
 mod conformance;
 mod crash;
 mod fault;
+mod knock;
 mod lifecycle;
 mod ports;
 mod queue;

@@ -1,17 +1,18 @@
 //! Ports of the node lead into workspaces through init.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use nexus_events::workspace::Phase;
-use nexus_workers::ports::{Ports, Target};
+use nexus_workers::ports::{Ports, SocketDoor, Target};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-async fn free_port() -> u16 {
+pub(crate) async fn free_port() -> u16 {
     TcpListener::bind((LOCALHOST, 0))
         .await
         .unwrap()
@@ -21,7 +22,7 @@ async fn free_port() -> u16 {
 }
 
 #[tokio::test]
-async fn ssh_and_services_are_reached_and_closed_with_the_machine() {
+async fn ssh_and_services_are_reached_until_the_workspace_is_deleted() {
     let world = World::new();
     let worker = world.worker();
     let port = free_port().await;
@@ -47,7 +48,46 @@ async fn ssh_and_services_are_reached_and_closed_with_the_machine() {
 
     let stop = world.stop(create.workspace).await;
     worker.perform(&stop, false).await;
+    assert_eq!(
+        worker.ports().port_of(create.workspace, Target::Ssh),
+        Some(port),
+        "whoever connects wakes it"
+    );
+    let delete = world.delete(create.workspace).await;
+    worker.perform(&delete, false).await;
     assert_eq!(worker.ports().port_of(create.workspace, Target::Ssh), None);
+    until_free(port).await;
+    until_free(mapped).await;
+}
+
+#[tokio::test]
+async fn an_open_connection_outlives_the_worker() {
+    let world = World::new();
+    let worker = world.worker();
+    let port = free_port().await;
+    let create = world.create_with(&[], Some(port)).await;
+    worker.perform(&create, false).await;
+    let mut ssh = TcpStream::connect((LOCALHOST, port)).await.unwrap();
+    let mut greeting = [0; 14];
+    ssh.read_exact(&mut greeting).await.unwrap();
+    worker.hand_back();
+    drop(worker);
+    until_free(port).await;
+    ssh.write_all(b"still there").await.unwrap();
+    let mut echo = [0; 11];
+    ssh.read_exact(&mut echo).await.unwrap();
+    assert_eq!(&echo, b"still there");
+}
+
+/// Waits until nobody listens there any more.
+pub(crate) async fn until_free(port: u16) {
+    let free = async {
+        while TcpStream::connect((LOCALHOST, port)).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let freed = tokio::time::timeout(PATIENCE, free).await;
+    freed.expect("nobody listens there any more");
 }
 
 #[tokio::test]
@@ -69,21 +109,18 @@ async fn a_service_passes_over_ports_that_are_taken() {
     let port = taken.local_addr().unwrap().port();
     let workspace = world.create(&[]).await.workspace;
     let ports = Ports::with_services(LOCALHOST, port..=port);
-    let socket = world.folder.path().join("nobody.sock");
+    let door = Arc::new(SocketDoor(world.folder.path().join("nobody.sock")));
     let error = ports
-        .open_service(workspace, socket.clone(), 80, None)
+        .open_service(workspace, door.clone(), 80, None)
         .await
         .unwrap_err();
     assert!(error.to_string().contains(&port.to_string()));
     drop(taken);
     let opened = ports
-        .open_service(workspace, socket.clone(), 80, None)
+        .open_service(workspace, door.clone(), 80, None)
         .await
         .unwrap();
     assert_eq!(opened, port);
-    let again = ports
-        .open_service(workspace, socket, 80, None)
-        .await
-        .unwrap();
+    let again = ports.open_service(workspace, door, 80, None).await.unwrap();
     assert_eq!(again, port, "asked for again it is the same");
 }

@@ -145,10 +145,16 @@ impl World {
         kind: OperationKind,
     ) -> WorkCommand {
         let sequence = self.tell(workspace, &command).await;
+        let asked = self.command_of(workspace).await;
+        assert_eq!((asked.sequence, asked.kind), (sequence, kind));
+        asked
+    }
+
+    /// The command the policy would make of the operation in flight, whoever asked for it.
+    pub(crate) async fn command_of(&self, workspace: WorkspaceId) -> WorkCommand {
         let snapshot = self.repository().load(&workspace).await.unwrap();
-        assert_eq!(snapshot.sequence, sequence);
         let operation = snapshot.state.operation.clone().unwrap();
-        assert_eq!(operation.kind, kind);
+        let (kind, sequence) = (operation.kind, snapshot.sequence);
         WorkCommand {
             id: CommandId::derived(operation.id.to_string()),
             workspace,
