@@ -18,6 +18,8 @@ export interface Told {
 }
 
 const HIDDEN = new Set(["operation", "epoch", "at"]);
+/** What a reader looks for first. */
+const LEADING = ["step", "service", "status", "name"];
 
 /** `nexus.workspace.ready.v1` → `workspace.ready`. */
 export function nameOf(type: string): string {
@@ -33,7 +35,9 @@ export function payloadOf(data: unknown): Record<string, unknown> {
 /** The plain fields of a payload in a line. */
 export function summaryOf(payload: Record<string, unknown>): string {
   const words: string[] = [];
-  for (const [field, value] of Object.entries(payload)) {
+  const rank = (field: string) => (LEADING.indexOf(field) + LEADING.length + 1) % (LEADING.length + 1);
+  const fields = Object.entries(payload).sort(([one], [other]) => rank(one) - rank(other));
+  for (const [field, value] of fields) {
     if (HIDDEN.has(field) || value === null) continue;
     if (typeof value !== "object") words.push(`${field}=${String(value)}`);
     else if (field === "failure" && "cause" in value) words.push(`cause=${String(value.cause)}`);

@@ -1,0 +1,20 @@
+import { expect, it } from "vitest";
+import { isAtEnd, spanOf } from "./virtual";
+
+it("draws the rows in sight and a few around, however many there are", () => {
+  const { first, end } = spanOf(1_400_000, 700, 28, 100_000);
+  expect(first).toBeLessThanOrEqual(50_000);
+  expect(end).toBeGreaterThanOrEqual(50_025);
+  expect(end - first).toBeLessThan(60);
+});
+
+it("stays within the list, also when it became shorter", () => {
+  expect(spanOf(0, 700, 28, 3)).toEqual({ first: 0, end: 3 });
+  const gone = spanOf(90_000, 700, 28, 3);
+  expect(gone.first).toBeLessThanOrEqual(gone.end);
+});
+
+it("knows its end", () => {
+  expect(isAtEnd(900, 100, 1000)).toBe(true);
+  expect(isAtEnd(800, 100, 1000)).toBe(false);
+});
