@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::workspace::{INIT_VERSION, Workspace};
-use crate::{access, dial, exec, files, hand_over, pty, ssh};
+use crate::{access, credentials, dial, exec, files, hand_over, pty, ssh};
 
 /// A peer that does not say what it wants is let go.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -130,10 +130,7 @@ async fn answer(
             return dial::give_out(&workspace, target, reader, writer).await;
         }
         Request::SetAccess(access) => access::set(&workspace, &access),
-        Request::SetCredentials(_) => Err(Failure::new(
-            FailureCode::Invalid,
-            "this build of nexus-init cannot do that yet",
-        )),
+        Request::SetCredentials(new) => credentials::set(&workspace, *new).await,
         Request::ReadFile { path } => return files::read(&workspace, path, &mut writer).await,
         Request::WriteFile(file) => files::write(&workspace, file, &mut reader).await?,
         Request::RemoveFile { path, recursive } => files::remove(&workspace, path, recursive).await,

@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 
 use nexus_init_protocol::{CommandLine, Failure, FailureCode, SetupPlan};
 
+use crate::credentials::CredentialEnv;
 use crate::process::{Command, Standing};
 use crate::user::{Account, UserFiles};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// In the environment of everything a person started, and so of all that comes of it.
+pub(crate) const BY_PERSON: &str = "NEXUS_BY_PERSON";
 
 /// Who works where, by the plan in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) env: BTreeMap<String, String>,
     /// Where the plan's secret files are; none when there are none.
     pub(crate) secrets: Option<PathBuf>,
+    /// The owner's, given to every process.
+    pub(crate) credentials: CredentialEnv,
 }
 
 /// Descriptors of a child to be.
@@ -36,6 +42,8 @@ pub(crate) struct Custom {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) directory: Option<String>,
     pub(crate) user: Option<String>,
+    /// Whether a person asked for it: as long as it works, somebody is at work.
+    pub(crate) by_person: bool,
 }
 
 impl Context {
@@ -51,6 +59,7 @@ impl Context {
             account,
             env: BTreeMap::new(),
             secrets: None,
+            credentials: CredentialEnv::default(),
         }
     }
 
@@ -61,6 +70,7 @@ impl Context {
             directory: PathBuf::from(&plan.workspace_directory),
             env: plan.env.clone(),
             secrets,
+            credentials: CredentialEnv::default(),
         }
     }
 
@@ -97,8 +107,12 @@ impl Context {
             None if self.directory.is_dir() => self.directory.clone(),
             None => account.home.clone(),
         };
+        let mut env = self.environment(&account, &custom.env);
+        if custom.by_person {
+            env.insert(BY_PERSON.to_owned(), "1".to_owned());
+        }
         Ok(Command {
-            env: self.environment(&account, &custom.env),
+            env,
             argv,
             directory,
             account: Some(account),
@@ -110,7 +124,7 @@ impl Context {
     }
 
     /// The whole environment: the system's, init's own (the image's), the user's, the project's, the
-    /// plan's, the process's, in this order.
+    /// owner's credentials, the plan's, the process's, in this order.
     pub(crate) fn environment(
         &self,
         account: &Account,
@@ -139,6 +153,10 @@ impl Context {
         if python.join("bin").is_dir() {
             env.insert("VIRTUAL_ENV".to_owned(), python.display().to_string());
         }
+        let credentials = self.credentials.iter();
+        env.extend(
+            credentials.map(|(name, value)| (name.clone(), value.expose_secret().to_owned())),
+        );
         env.extend(self.env.clone());
         env.extend(extra.clone());
         env

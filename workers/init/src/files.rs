@@ -98,7 +98,7 @@ pub(crate) async fn list(workspace: &Workspace, path: String) -> Result<Answer, 
 }
 
 /// Runs `work` with the rights of this user.
-async fn as_account<T: Send + 'static>(
+pub(crate) async fn as_account<T: Send + 'static>(
     account: Account,
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -154,7 +154,7 @@ fn read_whole(path: &Path) -> Result<(FileInfo, Vec<u8>), Failure> {
     Ok((describe(path, &metadata), content))
 }
 
-fn write_whole(path: &Path, content: &[u8], file: &FileWrite) -> Result<(), Failure> {
+pub(crate) fn write_whole(path: &Path, content: &[u8], file: &FileWrite) -> Result<(), Failure> {
     let told = explain("writing", path);
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         let message = format!("{:?} names no file", file.path);
@@ -186,7 +186,7 @@ fn write_scratch(scratch: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.sync_data()
 }
 
-fn remove_path(path: &Path, recursive: bool) -> Result<(), Failure> {
+pub(crate) fn remove_path(path: &Path, recursive: bool) -> Result<(), Failure> {
     let result = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() && recursive => fs::remove_dir_all(path),
         Ok(metadata) if metadata.is_dir() => fs::remove_dir(path),

@@ -5,6 +5,7 @@ mod activity;
 mod clock;
 mod connection;
 mod context;
+mod credentials;
 mod dial;
 mod exec;
 mod files;

@@ -69,6 +69,7 @@ async fn serve(
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     adopt_orphans();
+    crate::process::descriptors::raise_limit();
     let workspace = Workspace::open(&options.state)
         .with_context(|| format!("opening the state in {}", options.state.display()))?;
     options
@@ -78,6 +79,7 @@ async fn serve(
     let listener = UnixListener::from_std(options.listener).context("preparing the socket")?;
     let reaping = tokio::spawn(workspace.reaper.clone().run());
     forward_termination(workspace.clone())?;
+    tokio::spawn(crate::activity::work::watch(workspace.clone()));
     ready()?;
     tokio::select! {
         () = accept(&workspace, listener) => {}

@@ -9,6 +9,9 @@ use rustix::process::{Pid, Signal as SystemSignal, kill_process};
 use crate::process::signal_group;
 use crate::workspace::Workspace;
 
+/// How long viewers of terminals have to take the last output and the end.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 const POLL: Duration = Duration::from_millis(5);
 
 /// Ends every process of the workspace but init.
@@ -38,6 +41,8 @@ async fn end_sessions(workspace: &Arc<Workspace>, grace: Duration) {
     for group in groups {
         signal_group(group, Signal::Kill);
     }
+    // Who watches is told the end, before children are waited for in any other way.
+    let _slow_viewer = tokio::time::timeout(LAST_WORDS, workspace.terminals.unwatched()).await;
 }
 
 /// Whatever left its group is still our descendant, since orphans come to us.

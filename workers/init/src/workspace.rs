@@ -12,6 +12,7 @@ use crate::access::AccessStore;
 use crate::activity::ActivityLog;
 use crate::clock::now_ms;
 use crate::context::Context;
+use crate::credentials::CredentialStore;
 use crate::exec::ExecTable;
 use crate::journal::Journal;
 use crate::process::Reaper;
@@ -39,6 +40,7 @@ pub(crate) struct Workspace {
     pub(crate) execs: ExecTable,
     pub(crate) terminals: TerminalTable,
     pub(crate) access: AccessStore,
+    pub(crate) credentials: CredentialStore,
     pub(crate) ssh: Clients,
     context: Mutex<Arc<Context>>,
     stop: watch::Sender<Option<Duration>>,
@@ -62,6 +64,7 @@ impl Workspace {
             execs: ExecTable::open(state.join("exec"))?,
             terminals: TerminalTable::default(),
             access: AccessStore::open(state)?,
+            credentials: CredentialStore::default(),
             ssh: Clients::default(),
             context: Mutex::new(Arc::new(Context::before_setup())),
             state: state.to_owned(),
@@ -76,10 +79,19 @@ impl Workspace {
     }
 
     /// Processes started from here on get this context.
-    pub(crate) fn set_context(&self, context: Context) -> Arc<Context> {
-        let context = Arc::new(context);
-        *self.context.hold() = context.clone();
-        context
+    pub(crate) fn set_context(&self, mut context: Context) -> Arc<Context> {
+        let mut current = self.context.hold();
+        context.credentials = self.credentials.env();
+        *current = Arc::new(context);
+        current.clone()
+    }
+
+    /// Processes started from here on get the credentials in force.
+    pub(crate) fn renew_context(&self) {
+        let mut current = self.context.hold();
+        let mut context = Context::clone(&current);
+        context.credentials = self.credentials.env();
+        *current = Arc::new(context);
     }
 
     /// Notes activity and reports it when a report is due.
@@ -140,7 +152,7 @@ impl Workspace {
             ssh_connections: self.ssh.count(),
             activity: self.activity.snapshot(),
             access_revision: self.access.policy().revision(),
-            credentials_revision: 0,
+            credentials_revision: self.credentials.revision(),
         }
     }
 }

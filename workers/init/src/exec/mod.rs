@@ -123,6 +123,7 @@ fn start(
         env: spec.env.clone(),
         directory: spec.directory.clone(),
         user: spec.user.clone(),
+        by_person: true,
     };
     let context = workspace.context();
     let command = context.command(spec.argv.clone(), &custom, descriptors, Standing::Group)?;

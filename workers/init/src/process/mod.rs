@@ -3,6 +3,7 @@
 //! Init is process 1, or at least the reaper of its descendants, so it waits for *every* child in one
 //! place ([`reaper`]); nothing here uses a library that would wait for children behind its back.
 
+pub(crate) mod descriptors;
 pub(crate) mod reaper;
 pub(crate) mod spawn;
 

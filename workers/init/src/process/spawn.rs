@@ -109,6 +109,7 @@ impl Command {
 fn before_exec(command: &mut std::process::Command, account: Option<Account>, standing: Standing) {
     let ids = account.filter(|_| can_change_user());
     let hook = move || {
+        super::descriptors::restore_limit()?;
         if matches!(standing, Standing::TerminalSession) {
             rustix::process::setsid()?;
             rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;

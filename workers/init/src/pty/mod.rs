@@ -1,22 +1,24 @@
 //! Terminal sessions: made once, watched by any number of viewers, found again by their id.
 
 pub(crate) mod device;
+mod recording;
 mod scrollback;
 mod session;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use nexus_init_protocol::frame::{DATA_CHUNK, FrameKind};
 use nexus_init_protocol::status::SessionState;
 use nexus_init_protocol::{
-    ActivitySource, Answer, Failure, FailureCode, Input, SessionId, Signal, TerminalSpec,
+    ActivitySource, Answer, Failure, FailureCode, SessionId, Signal, TerminalSpec,
 };
 
 use self::device::Device;
-use self::session::{Session, Viewer};
+use self::recording::Recording;
+use self::session::{Keeping, Session};
 use crate::connection::{ConnectionError, Reader, Writer};
 use crate::context::{Context, Custom, Descriptors};
 use crate::process::{Standing, signal_group};
@@ -58,6 +60,14 @@ impl TerminalTable {
             .collect()
     }
 
+    /// Waits until nobody watches a session any more.
+    pub(crate) async fn unwatched(&self) {
+        let sessions: Vec<_> = self.sessions.hold().values().cloned().collect();
+        for session in sessions {
+            session.unwatched().await;
+        }
+    }
+
     fn find(&self, id: &SessionId) -> Option<Arc<Session>> {
         self.sessions.hold().get(id).cloned()
     }
@@ -93,7 +103,7 @@ impl TerminalTable {
 pub(crate) async fn serve(
     workspace: &Arc<Workspace>,
     spec: TerminalSpec,
-    mut reader: Reader,
+    reader: Reader,
     mut writer: Writer,
 ) -> Result<(), ConnectionError> {
     let (session, created) = match find_or_make(workspace, &spec) {
@@ -108,10 +118,8 @@ pub(crate) async fn serve(
         end: session.state().end_offset,
     };
     writer.control(&attached).await?;
-    tokio::select! {
-        shown = show(workspace, &session, &viewer, &mut writer) => shown,
-        gone = pump_input(workspace, &session, &mut reader) => gone,
-    }
+    let may_type = !spec.read_only;
+    view::serve(workspace, &session, &viewer, may_type, (reader, writer)).await
 }
 
 fn find_or_make(
@@ -124,14 +132,16 @@ fn find_or_make(
         .and_then(|id| workspace.terminals.find(id));
     match (found, &spec.session) {
         (Some(session), _) => {
-            let _ended_already = session.resize(spec.size);
+            if !spec.read_only {
+                let _ended_already = session.resize(spec.size);
+            }
             Ok((session, false))
         }
-        (None, Some(id)) if spec.attach_only => {
+        (None, Some(id)) if spec.attach_only || spec.read_only => {
             let message = format!("there is no terminal session {id}");
             Err(Failure::new(FailureCode::NotFound, message))
         }
-        (None, None) if spec.attach_only => {
+        (None, None) if spec.attach_only || spec.read_only => {
             let message = "attaching needs the id of a terminal session";
             Err(Failure::new(FailureCode::Invalid, message))
         }
@@ -157,6 +167,12 @@ fn make(workspace: &Workspace, spec: &TerminalSpec) -> Result<Arc<Session>, Fail
     let internal = |error: std::io::Error| {
         Failure::new(FailureCode::Internal, format!("making a terminal: {error}"))
     };
+    let directory = workspace.state.join("recordings");
+    let recording = spec
+        .record
+        .then(|| Recording::start(&directory, &id, spec.size))
+        .transpose()
+        .map_err(internal)?;
     let (device, theirs) = Device::open(spec.size, &account).map_err(internal)?;
     let command = terminal_command(&context, spec, argv.clone(), theirs)?;
     let exit = workspace.reaper.spawn(command).map_err(|error| {
@@ -166,7 +182,11 @@ fn make(workspace: &Workspace, spec: &TerminalSpec) -> Result<Arc<Session>, Fail
             format!("the terminal's command: {outcome}"),
         )
     })?;
-    let session = Session::start(id, argv, spec.size, device, exit);
+    let keeping = Keeping {
+        recording,
+        size: spec.size,
+    };
+    let session = Session::start(id, argv, keeping, device, exit);
     workspace.terminals.add(session.clone());
     workspace.note_activity(ActivitySource::Terminal, 1);
     Ok(session)
@@ -192,56 +212,9 @@ fn terminal_command(
         env,
         directory: spec.directory.clone(),
         user: spec.user.clone(),
+        by_person: true,
     };
     context.command(argv, &custom, descriptors, Standing::TerminalSession)
-}
-
-async fn show(
-    workspace: &Workspace,
-    session: &Session,
-    viewer: &Viewer,
-    writer: &mut Writer,
-) -> Result<(), ConnectionError> {
-    let mut progress = session.watch();
-    let mut at = viewer.start();
-    let mut piece = Vec::new();
-    loop {
-        let now = progress.borrow_and_update().clone();
-        while at < now.end {
-            let first = viewer.copy(at, DATA_CHUNK, &mut piece);
-            writer.data(FrameKind::Output, first, &piece).await?;
-            at = first + piece.len() as u64;
-            viewer.took_until(at);
-            workspace.note_activity(ActivitySource::Terminal, piece.len() as u64);
-        }
-        if let Some(outcome) = now.outcome {
-            return Ok(writer.control(&Answer::TerminalEnded { outcome }).await?);
-        }
-        if progress.changed().await.is_err() {
-            return Ok(());
-        }
-    }
-}
-
-async fn pump_input(
-    workspace: &Workspace,
-    session: &Session,
-    reader: &mut Reader,
-) -> Result<(), ConnectionError> {
-    while let Some(frame) = reader.next().await? {
-        if frame.kind != FrameKind::Control {
-            let (_, bytes) = frame.into_data()?;
-            workspace.note_activity(ActivitySource::Terminal, bytes.len() as u64);
-            session.write(&bytes).await?;
-            continue;
-        }
-        match serde_json::from_slice(&frame.payload)? {
-            Input::Resize(size) => session.resize(size)?,
-            Input::Signal(signal) => session.signal(signal),
-            Input::EndOfInput | Input::Taken { .. } => {}
-        }
-    }
-    Ok(())
 }
 
 /// Answers a `CloseTerminal` request.

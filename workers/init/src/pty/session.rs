@@ -16,6 +16,7 @@ use nexus_init_protocol::{ExitOutcome, SessionId, Signal, TerminalSize};
 use tokio::sync::{Notify, watch};
 
 use super::device::Device;
+use super::recording::Recording;
 use super::scrollback::Scrollback;
 use crate::clock::now_ms;
 use crate::process::{ExitWatch, signal_group};
@@ -37,9 +38,11 @@ pub(crate) struct Session {
     device: Device,
     scrollback: Mutex<Scrollback>,
     size: Mutex<TerminalSize>,
+    recording: Mutex<Option<Recording>>,
     progress: watch::Sender<Progress>,
     viewers: Mutex<Viewers>,
     viewer_moved: Notify,
+    viewer_left: Notify,
 }
 
 /// What viewers wait for.
@@ -63,12 +66,19 @@ pub(crate) struct Viewer {
     session: Arc<Session>,
 }
 
+/// What a session begins with.
+#[derive(Debug)]
+pub(super) struct Keeping {
+    pub(super) size: TerminalSize,
+    pub(super) recording: Option<Recording>,
+}
+
 impl Session {
     /// Keeps the program started on `device`.
-    pub(crate) fn start(
+    pub(super) fn start(
         id: SessionId,
         argv: Vec<String>,
-        size: TerminalSize,
+        keeping: Keeping,
         device: Device,
         exit: ExitWatch,
     ) -> Arc<Self> {
@@ -80,10 +90,12 @@ impl Session {
             process_id: exit.process_id(),
             device,
             scrollback: Mutex::new(Scrollback::new(SCROLLBACK_BYTES)),
-            size: Mutex::new(size),
+            size: Mutex::new(keeping.size),
+            recording: Mutex::new(keeping.recording),
             progress,
             viewers: Mutex::default(),
             viewer_moved: Notify::new(),
+            viewer_left: Notify::new(),
         });
         tokio::spawn(session.clone().record(exit));
         session
@@ -115,6 +127,9 @@ impl Session {
     /// The newest size of any viewer counts.
     pub(crate) fn resize(&self, size: TerminalSize) -> std::io::Result<()> {
         *self.size.hold() = size;
+        if let Some(recording) = &mut *self.recording.hold() {
+            recording.resized(size);
+        }
         self.device.resize(size)
     }
 
@@ -160,7 +175,24 @@ impl Session {
             first_offset: kept.first(),
             end_offset: kept.end(),
             outcome: self.progress.borrow().outcome.clone(),
-            recording: false,
+            recording: self.is_recording(),
+        }
+    }
+
+    fn is_recording(&self) -> bool {
+        let recording = self.recording.hold();
+        let lives = self.living_process_id().is_some();
+        lives && recording.as_ref().is_some_and(Recording::is_running)
+    }
+
+    /// Waits until nobody watches.
+    pub(super) async fn unwatched(&self) {
+        loop {
+            let left = self.viewer_left.notified();
+            if !self.is_watched() {
+                return;
+            }
+            left.await;
         }
     }
 
@@ -191,6 +223,9 @@ impl Session {
             kept.push(bytes);
             kept.end()
         };
+        if let Some(recording) = &mut *self.recording.hold() {
+            recording.shown(bytes);
+        }
         self.progress.send_modify(|progress| progress.end = end);
     }
 
@@ -252,5 +287,6 @@ impl Drop for Viewer {
     fn drop(&mut self) {
         self.session.viewers.hold().positions.remove(&self.key);
         self.session.viewer_moved.notify_one();
+        self.session.viewer_left.notify_one();
     }
 }

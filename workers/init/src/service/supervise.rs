@@ -320,7 +320,7 @@ pub(super) fn service_command(
     let custom = Custom {
         env,
         directory: spec.directory.clone(),
-        user: None,
+        ..Custom::default()
     };
     let context = workspace.context();
     let command = context.command(argv, &custom, descriptors, Standing::Group);

@@ -41,6 +41,7 @@ pub(super) async fn prepare(workspace: &Arc<Workspace>, plan: &SetupPlan) -> Ste
         .map_err(|error| failure("host_key_unusable", format!("the SSH host key: {error}")))?;
     workspace.set_context(Context::of_plan(plan, account, secrets));
     crate::access::apply_plan(workspace, plan);
+    crate::credentials::install_for_plan(workspace).await;
     Ok(StepDetail {
         host_key: Some(public_line(&key)?),
         note: note_about_keys(&plan.authorized_keys),

@@ -14,16 +14,15 @@ use russh::Disconnect;
 use russh::server::{Config, Handle};
 use tokio::sync::{Semaphore, watch};
 
-use crate::access::{Login, Policy};
+use crate::access::{Login, Permits, Policy};
 use crate::relay::Socket;
 use crate::sync::Lock;
 
-/// Connections that have said nothing at all, at the same time.
-const MAX_SILENT: usize = 100;
-/// Connections of one address that have not logged in.
-const MAX_OF_ADDRESS: usize = 224;
-/// Connections that have not logged in, at the same time.
+/// Connections that have not logged in, at the same time: more than the 200 logins at once that have
+/// to succeed.
 const MAX_STRANGERS: usize = 256;
+/// Those of one address, so that there is always room for another.
+const MAX_OF_ADDRESS: usize = 224;
 /// Channels of one connection at the same time.
 const MAX_CHANNELS: usize = 256;
 /// Bytes of all channels of one connection that wait inside init for a slow program, in KiB.
@@ -176,16 +175,16 @@ impl Client {
         self.login.send_replace(Some(login));
     }
 
-    /// What it logged in with.
-    pub(super) fn login(&self) -> Option<Login> {
-        self.login.borrow().clone()
+    /// What it may ask for; nothing before it is known.
+    pub(super) fn permits(&self) -> Permits {
+        let login = self.login.borrow();
+        login.as_ref().map_or(Permits::NONE, Login::permits)
     }
 
     /// Waits until it is known.
     pub(super) async fn logged_in(&self) {
         let mut login = self.login.subscribe();
-        // The sender lives as long as this connection.
-        let _never_fails = login.wait_for(Option::is_some).await;
+        drop(login.wait_for(Option::is_some).await);
     }
 
     /// The way to tell it something.
@@ -212,9 +211,7 @@ impl Client {
                 let told = handle.disconnect(by, reason.to_owned(), String::new());
                 let _too_busy = tokio::time::timeout(FAREWELL, told).await;
             }
-            let mut is_gone = self.is_gone.subscribe();
-            let left = is_gone.wait_for(|is_gone| *is_gone);
-            let _stays = tokio::time::timeout(FAREWELL, left).await;
+            let _stays = tokio::time::timeout(FAREWELL, self.gone()).await;
             self.cut();
         });
     }
@@ -222,7 +219,8 @@ impl Client {
     /// Waits until the connection is over.
     pub(super) async fn gone(&self) {
         let mut is_gone = self.is_gone.subscribe();
-        let _sender_lives = is_gone.wait_for(|is_gone| *is_gone).await;
+        // What is waited for is a guard; kept, it would lock out whoever changes the value.
+        drop(is_gone.wait_for(|is_gone| *is_gone).await);
     }
 
     /// Room for one more channel, until the slot is dropped.
@@ -264,7 +262,6 @@ struct Stranger {
 
 /// The one that has to go, when there are too many.
 fn surplus(strangers: &[Stranger]) -> Option<u64> {
-    let silent: Vec<Stranger> = strangers.iter().copied().filter(|s| s.is_silent).collect();
     let mut of_address: HashMap<IpAddr, Vec<Stranger>> = HashMap::new();
     for stranger in strangers {
         if let Some(address) = stranger.address {
@@ -275,7 +272,6 @@ fn surplus(strangers: &[Stranger]) -> Option<u64> {
         .into_values()
         .find(|list| list.len() > MAX_OF_ADDRESS);
     match greedy {
-        _ if silent.len() > MAX_SILENT => oldest_of_busiest(&silent),
         Some(list) => least_deserving(&list),
         None if strangers.len() > MAX_STRANGERS => least_deserving(strangers),
         None => None,
@@ -319,12 +315,13 @@ mod tests {
 
     #[test]
     fn the_oldest_silent_one_of_the_busiest_address_goes_first() {
-        let mut all: Vec<Stranger> = (0..40).map(|id| stranger(id, 1, true)).collect();
-        all.extend((40..100).map(|id| stranger(id, 2, true)));
+        let mut all: Vec<Stranger> = (0..100).map(|id| stranger(id, 1, true)).collect();
+        all.extend((100..250).map(|id| stranger(id, 2, true)));
+        all.extend((250..256).map(|id| stranger(id, 2, false)));
         assert_eq!(surplus(&all), None, "there is room");
-        all.push(stranger(100, 3, true));
-        assert_eq!(surplus(&all), Some(40), "not the newest, not the modest");
-        all.retain(|one| one.id != 40);
+        all.push(stranger(256, 3, true));
+        assert_eq!(surplus(&all), Some(100), "not the newest, not the modest");
+        all.retain(|one| one.id != 100);
         assert_eq!(surplus(&all), None);
     }
 

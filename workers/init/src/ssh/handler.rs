@@ -15,7 +15,7 @@ use russh::{Channel, ChannelId, ChannelOpenFailure, Pty};
 use super::clients::{ChannelSlot, Client};
 use super::listener::{self, Listener, Place};
 use super::{forward, session, start};
-use crate::access::{Login, Permits};
+use crate::access::Login;
 use crate::workspace::Workspace;
 
 /// One connection.
@@ -56,12 +56,6 @@ impl SshHandler {
         }
     }
 
-    /// Nothing is permitted to one who is not in; russh does not ask for such a one.
-    fn permits(&self) -> Permits {
-        let login = self.client.login();
-        login.map_or(Permits::NONE, |login| login.permits())
-    }
-
     /// The slot of one more channel, or the reason why there is none.
     fn open(&self, is_permitted: bool) -> Result<ChannelSlot, ChannelOpenFailure> {
         if !is_permitted {
@@ -78,7 +72,7 @@ impl SshHandler {
         channel: Channel<Msg>,
         reply: ChannelOpenHandle,
     ) {
-        match self.open(self.permits().forwarding) {
+        match self.open(self.client.permits().forwarding) {
             Err(reason) => reply.reject(reason).await,
             Ok(slot) => {
                 let workspace = self.workspace.clone();
@@ -89,7 +83,7 @@ impl SshHandler {
 
     /// Opens a listener inside that leads to the client; its port, when it is one.
     async fn listen(&mut self, place: Place, handle: Handle) -> Option<u32> {
-        if self.listeners.len() >= listener::MAX_LISTENERS || !self.permits().forwarding {
+        if self.listeners.len() >= listener::MAX_LISTENERS || !self.client.permits().forwarding {
             return None;
         }
         let client = self.client.clone();
@@ -164,7 +158,7 @@ impl Handler for SshHandler {
         _modes: &[(Pty, u32)],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        match self.permits().terminal {
+        match self.client.permits().terminal {
             true => session.channel_success(channel),
             false => session.channel_failure(channel),
         }
@@ -217,7 +211,7 @@ impl Handler for SshHandler {
         _channel: ChannelId,
         _session: &mut Session,
     ) -> Result<bool, Self::Error> {
-        Ok(self.workspace.access.policy().allows_agent() && self.permits().agent)
+        Ok(self.workspace.access.policy().allows_agent() && self.client.permits().agent)
     }
 
     async fn channel_open_direct_tcpip(

@@ -42,8 +42,11 @@ pub(super) async fn serve(
         return;
     };
     workspace.note_activity(ActivitySource::Ssh, 1);
-    let may_use_agent = asked.wants_agent && workspace.access.policy().allows_agent();
-    let agent = match may_use_agent {
+    // The handler has refused what is not permitted; the request is seen here all the same.
+    let permits = slot.0.permits();
+    asked.terminal = asked.terminal.filter(|_| permits.terminal);
+    let may_use_agent = permits.agent && workspace.access.policy().allows_agent();
+    let agent = match asked.wants_agent && may_use_agent {
         true => open_agent(&workspace, &slot, &handle, output.id()),
         false => None,
     };

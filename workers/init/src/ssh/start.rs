@@ -112,6 +112,7 @@ pub(super) fn custom(context: &Context, asked: &Asked, start: &Start) -> (Vec<St
         env: asked.env.clone(),
         directory: (!is_interactive).then_some(home),
         user: None,
+        by_person: true,
     };
     (argv, custom)
 }

@@ -44,6 +44,11 @@ impl Init {
         self.directory.path().join(name)
     }
 
+    /// The number of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A plan for this test: the user who runs it, a directory of its own.
     pub(crate) fn plan(&self, operation: &str, epoch: u64) -> SetupPlan {
         SetupPlan {

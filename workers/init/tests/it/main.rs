@@ -7,14 +7,22 @@
     reason = "a helper that fails fails its test, and says what it skips"
 )]
 
+mod activity;
+mod credentials;
 mod dial;
 mod exec;
 mod files;
+mod hand_over;
 mod harness;
 mod lifecycle;
+mod reached;
 mod reports;
 mod sandbox;
 mod services;
 mod setup;
 mod ssh;
+mod ssh_access;
+mod ssh_crowd;
+mod ssh_flow;
 mod terminal;
+mod terminal_sharing;

@@ -1,118 +1,13 @@
 //! The stock OpenSSH client against init's own SSH server.
 
-use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
-use nexus_init_protocol::{Client, ReportEvent, SetupPlan};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use crate::harness::{Init, free_port, in_time, this_user};
-
-/// An init that lets one key in, and a TCP port in front of it.
-struct Reached {
-    init: Init,
-    port: u16,
-}
-
-impl Reached {
-    async fn start() -> Self {
-        Self::start_with(|_| ()).await
-    }
-
-    async fn start_with(change: impl FnOnce(&mut SetupPlan)) -> Self {
-        let init = Init::start().await;
-        let key = make_key(&init.path("key"));
-        let mut plan = init.plan("op-1", 1);
-        plan.authorized_keys = vec![key];
-        change(&mut plan);
-        let (_, reports) = init.set_up(&plan).await;
-        let host_key = reports.iter().find_map(|report| match &report.event {
-            ReportEvent::StepSucceeded { detail, .. } => detail.host_key.clone(),
-            _ => None,
-        });
-        let port = serve_tcp(init.client.clone()).await;
-        let known = format!("[127.0.0.1]:{port} {}\n", host_key.unwrap());
-        std::fs::write(init.path("known_hosts"), known).unwrap();
-        Self { init, port }
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.args([
-            "-F",
-            "/dev/null",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "IdentitiesOnly=yes",
-        ]);
-        command.args(["-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR"]);
-        command
-            .arg("-o")
-            .arg(format!("IdentityFile={}", self.init.path("key").display()));
-        let known = self.init.path("known_hosts");
-        command
-            .arg("-o")
-            .arg(format!("UserKnownHostsFile={}", known.display()));
-        command.env_remove("SSH_AUTH_SOCK").kill_on_drop(true);
-        command
-    }
-
-    fn ssh(&self, options: &[&str], user: &str, remote: &[&str]) -> Command {
-        let mut command = self.command("ssh");
-        command.args(options).arg("-p").arg(self.port.to_string());
-        command.arg(format!("{user}@127.0.0.1")).args(remote);
-        command
-    }
-
-    async fn run(&self, remote: &[&str]) -> Output {
-        let mut command = self.ssh(&[], &this_user().name, remote);
-        in_time(command.stdin(Stdio::null()).output())
-            .await
-            .unwrap()
-    }
-}
-
-fn make_key(path: &PathBuf) -> String {
-    let mut command = std::process::Command::new("ssh-keygen");
-    command
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"])
-        .arg(path);
-    assert!(command.status().unwrap().success());
-    std::fs::read_to_string(path.with_extension("pub")).unwrap()
-}
-
-async fn serve_tcp(client: Client) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((mut tcp, _)) = listener.accept().await {
-            let client = client.clone();
-            tokio::spawn(async move {
-                if let Ok(mut ssh) = client.ssh().await {
-                    let _either_side_ended =
-                        tokio::io::copy_bidirectional(&mut tcp, &mut ssh).await;
-                }
-            });
-        }
-    });
-    port
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// These tests need to become somebody the server knows, and only root's tests are.
-fn is_skipped() -> bool {
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        println!("SKIPPED SSH: the tests have to run as root");
-    }
-    !is_root
-}
+use crate::harness::{free_port, in_time};
+use crate::reached::{Reached, is_skipped, make_key, text};
 
 #[tokio::test]
 async fn commands_have_their_streams_and_their_exit_code() {

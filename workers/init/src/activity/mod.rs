@@ -1,9 +1,14 @@
 //! When who was last at work: a few counters that every byte path touches.
 
+pub(crate) mod work;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use nexus_init_protocol::status::SourceActivity;
 use nexus_init_protocol::{Activity, ActivitySource};
+
+use tokio::sync::Notify;
 
 use crate::clock::now_ms;
 
@@ -18,6 +23,7 @@ struct Counter {
 #[derive(Debug, Default)]
 pub(crate) struct ActivityLog {
     interval_ms: AtomicU64,
+    interval_set: Notify,
     counters: [Counter; ActivitySource::ALL.len()],
 }
 
@@ -25,6 +31,17 @@ impl ActivityLog {
     /// Activity of one source is due for a report at most once in this time.
     pub(crate) fn set_interval(&self, interval_ms: u64) {
         self.interval_ms.store(interval_ms, Relaxed);
+        self.interval_set.notify_one();
+    }
+
+    /// The time set; zero before any plan.
+    pub(crate) fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms.load(Relaxed))
+    }
+
+    /// Waits until it is set anew.
+    pub(crate) async fn interval_set(&self) {
+        self.interval_set.notified().await;
     }
 
     /// Notes `count` bytes or events of a source; the time when a report about it is due, else none.
