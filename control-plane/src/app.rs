@@ -4,6 +4,7 @@
 mod start;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -96,6 +97,7 @@ struct Parts {
     caught_up: watch::Receiver<bool>,
     alarm: watch::Receiver<Option<String>>,
     rebuilds: mpsc::Sender<RebuildRequest>,
+    rebuilding: AtomicBool,
     started: Timestamp,
 }
 
@@ -221,6 +223,29 @@ impl App {
             .await
             .map_err(|_| ProjectionError::Closed)?;
         rebuilt.await.map_err(|_| ProjectionError::Closed)?
+    }
+
+    /// Makes the read model anew, as [`App::rebuild`], while the caller goes on; once at a time.
+    pub fn rebuild_aside(&self) {
+        if self.parts.rebuilding.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let app = self.clone();
+        tokio::spawn(async move {
+            match app.rebuild().await {
+                Ok(sequence) => tracing::info!(sequence, "the read model was made anew"),
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the read model could not be made anew; the one there was answers on"
+                ),
+            }
+            app.parts.rebuilding.store(false, Ordering::Release);
+        });
+    }
+
+    /// Whether the read model is being made anew.
+    pub fn is_rebuilding(&self) -> bool {
+        self.parts.rebuilding.load(Ordering::Acquire)
     }
 
     /// The figures of this process as Prometheus reads them.

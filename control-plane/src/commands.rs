@@ -29,6 +29,7 @@ mod workspace_admission;
 mod workspace_claims;
 mod workspace_create;
 mod workspace_delete;
+mod workspace_hold;
 mod workspace_intent;
 mod workspace_seed;
 mod workspace_start;

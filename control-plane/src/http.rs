@@ -19,6 +19,7 @@ mod dashboard;
 mod docs;
 mod error;
 mod extract;
+mod facade;
 pub mod listen;
 mod ndjson;
 mod openapi;

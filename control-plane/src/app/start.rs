@@ -191,6 +191,7 @@ impl Plane {
             caught_up,
             alarm,
             rebuilds,
+            rebuilding: false.into(),
         };
         Ok(Self {
             app: App {

@@ -81,7 +81,7 @@ impl Commands {
     }
 
     /// Docker where a worker drives it, else whichever needs nothing.
-    pub(super) fn preferred_provider(&self) -> Result<Provider, CommandError> {
+    pub(crate) fn preferred_provider(&self) -> Result<Provider, CommandError> {
         let online = self.queries.database.read(online_providers)?;
         let preferred = [Provider::Docker, Provider::Process];
         let first = preferred

@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use nexus_events::problem::{self, FieldError, Problem, ProblemCode};
 
+use super::facade::rpc;
 use super::trace::Trace;
 use crate::commands::CommandError;
 use crate::queries::QueryError;
@@ -167,15 +168,16 @@ impl IntoResponse for Refusal {
 /// The layer that writes every refusal: the body with its trace id, the headers that go with it.
 pub(crate) async fn render(request: Request, next: Next) -> Response {
     let trace = request.extensions().get::<Trace>().cloned();
+    let is_call = rpc::is_call(request.uri().path());
     let mut response = next.run(request).await;
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
-        return written(refusal, response.headers(), trace.as_ref());
+        return written(refusal, response.headers(), trace.as_ref(), is_call);
     }
     // Handlers refuse by [`Refusal`] alone; any other 4xx is the framework's own.
     if response.status().is_client_error() {
         let headers = response.headers().clone();
         let refusal = foreign(response.status(), response.into_body()).await;
-        return written(refusal, &headers, trace.as_ref());
+        return written(refusal, &headers, trace.as_ref(), is_call);
     }
     response
 }
@@ -202,7 +204,13 @@ async fn foreign(status: StatusCode, body: Body) -> Refusal {
 /// The hint of last resort.
 pub(super) const SEE_DOCS: &str = "see the routes and their forms at /docs, or `nexus --help`";
 
-fn written(refusal: Refusal, headers: &HeaderMap, trace: Option<&Trace>) -> Response {
+/// A call of `/rpc` is refused in its own form.
+fn written(
+    refusal: Refusal,
+    headers: &HeaderMap,
+    trace: Option<&Trace>,
+    is_call: bool,
+) -> Response {
     let Refusal {
         mut problem,
         inside,
@@ -213,21 +221,27 @@ fn written(refusal: Refusal, headers: &HeaderMap, trace: Option<&Trace>) -> Resp
     if let Some(error) = inside {
         tracing::error!(trace_id = problem.trace_id, "request failed: {error:#}");
     }
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
-    let mut response = (status, body).into_response();
+    let retryable = problem.retryable;
+    let mut response = if is_call {
+        rpc::written(*problem)
+    } else {
+        plain(&problem)
+    };
     let out = response.headers_mut();
-    out.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static(problem::CONTENT_TYPE),
-    );
     for kept in [ALLOW, WWW_AUTHENTICATE] {
         for value in headers.get_all(&kept) {
             out.append(&kept, value.clone());
         }
     }
-    if problem.retryable {
+    if retryable {
         out.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
+}
+
+fn plain(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    let content_type = HeaderValue::from_static(problem::CONTENT_TYPE);
+    (status, [(CONTENT_TYPE, content_type)], body).into_response()
 }

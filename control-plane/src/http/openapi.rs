@@ -13,6 +13,8 @@ pub(super) const EVENTS: &str = "events";
 pub(super) const USERS: &str = "users";
 pub(super) const NODES: &str = "nodes";
 pub(super) const SERVER: &str = "server";
+pub(super) const MACHINES: &str = "machines";
+pub(super) const RPC: &str = "rpc";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -35,6 +37,8 @@ pub(super) const SERVER: &str = "server";
         (name = USERS, description = "People, their SSH keys and their tokens."),
         (name = NODES, description = "The machines workspaces run on."),
         (name = SERVER, description = "How the server fares, and this document."),
+        (name = MACHINES, description = "The same workspaces as machines, for programs that know no other word."),
+        (name = RPC, description = "The same once more as procedures, for clients of oRPC."),
     ),
     components(schemas(nexus_events::problem::Problem)),
     modifiers(&Bearer),

@@ -11,11 +11,12 @@ use utoipa_axum::routes;
 
 use super::error::{Refusal, SEE_DOCS, render};
 use super::routes::{
-    activity, document, events, exec, health, keys, lifecycle, logs, metrics, nodes, operations,
-    parked, settings, ssh, status, timeline, tokens, users, workspaces,
+    activity, document, events, exec, health, history, holds, keys, lifecycle, logs, metrics,
+    nodes, operations, parked, projections, settings, ssh, status, timeline, tokens, users,
+    workspaces,
 };
 use super::routes::{sign_in, tickets};
-use super::{Api, HostNames, auth, openapi, patience, reply, trace};
+use super::{Api, HostNames, auth, facade, openapi, patience, reply, trace};
 use crate::app::App;
 
 /// Every route, each with what the document says of it.
@@ -29,6 +30,8 @@ fn table() -> OpenApiRouter<Api> {
         .routes(routes!(lifecycle::stop))
         .routes(routes!(lifecycle::delete))
         .routes(routes!(activity::observe))
+        .routes(routes!(holds::place, holds::release))
+        .routes(routes!(history::read))
         .routes(routes!(timeline::events))
         .routes(routes!(timeline::operations))
         .routes(routes!(logs::read))
@@ -37,6 +40,8 @@ fn table() -> OpenApiRouter<Api> {
         .routes(routes!(operations::read))
         .routes(routes!(events::read))
         .routes(routes!(events::follow))
+        .routes(routes!(projections::list))
+        .routes(routes!(projections::rebuild))
         .routes(routes!(parked::list))
         .routes(routes!(parked::retry))
         .routes(routes!(parked::discard))
@@ -61,6 +66,7 @@ fn table() -> OpenApiRouter<Api> {
         .routes(routes!(metrics::metrics))
         .routes(routes!(document::openapi))
         .routes(routes!(document::docs))
+        .merge(facade::table())
 }
 
 /// The document, without a server.

@@ -1,6 +1,7 @@
 //! How many tails may be open: so many a user, so that one cannot take the room of all.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nexus_events::id::UserId;
@@ -12,10 +13,14 @@ use crate::identity::Identity;
 /// The most tails one user has at a time. The operator's are limited by connections alone.
 const MOST: usize = 32;
 
+/// Under what terminals are counted.
+pub(crate) const TERMINALS: &str = "nexus_terminal_connections";
+
 /// The tails that are open. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sockets {
     open: Arc<Mutex<HashMap<UserId, usize>>>,
+    terminals: Arc<AtomicU64>,
 }
 
 /// Room for one tail, given back when dropped.
@@ -45,17 +50,28 @@ impl Sockets {
             *count += 1;
         }
         metrics::gauge!(figure).increment(1);
+        if figure == TERMINALS {
+            self.terminals.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(Room {
             sockets: self.clone(),
             user,
             figure,
         })
     }
+
+    /// How many terminals are open.
+    pub(crate) fn open_terminals(&self) -> u64 {
+        self.terminals.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
         metrics::gauge!(self.figure).decrement(1);
+        if self.figure == TERMINALS {
+            self.sockets.terminals.fetch_sub(1, Ordering::Relaxed);
+        }
         let Some(user) = self.user else { return };
         let mut open = self
             .sockets

@@ -22,11 +22,21 @@ impl Queries {
         record: &Record<Workspace>,
         sequence: u64,
     ) -> Result<Option<WorkspaceView>, ProjectionError> {
+        let unknown = is_unknown(connection, &record.state)?;
+        Ok(self.view_of(id, record, sequence, unknown))
+    }
+
+    /// The same, told whether its node is lost.
+    pub(super) fn view_of(
+        &self,
+        id: WorkspaceId,
+        record: &Record<Workspace>,
+        sequence: u64,
+        unknown: bool,
+    ) -> Option<WorkspaceView> {
         let state = &record.state;
-        let Some(definition) = &state.definition else {
-            return Ok(None);
-        };
-        Ok(Some(WorkspaceView {
+        let definition = state.definition.as_ref()?;
+        Some(WorkspaceView {
             id,
             name: definition.name.clone(),
             owner: definition.owner,
@@ -34,7 +44,7 @@ impl Queries {
             phase: state.phase,
             // Nothing in the vocabulary says gone; whoever asks for deleted ones sees the phase.
             status: WorkspaceStatus::of(state.phase).unwrap_or(WorkspaceStatus::Stopped),
-            unknown: is_unknown(connection, state)?,
+            unknown,
             partial: state.partial,
             provider: definition.spec.provider,
             node: state.node,
@@ -57,7 +67,7 @@ impl Queries {
             updated_at: record.updated_at,
             version: record.sequence,
             sequence,
-        }))
+        })
     }
 
     /// What runs, and what is configured and does not run yet.

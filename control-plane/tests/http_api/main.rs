@@ -3,9 +3,13 @@
 mod bad_requests;
 mod dashboard;
 mod document;
+mod history;
+mod holds;
 mod listening;
+mod machines;
 mod plain;
 mod routes;
+mod rpc;
 mod server;
 mod shapes;
 mod sign_in;

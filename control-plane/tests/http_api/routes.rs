@@ -12,6 +12,8 @@ const TABLE: &str = "
     DELETE /api/v1/tokens/{id}
     DELETE /api/v1/users/{id}/keys/{fingerprint}
     DELETE /api/v1/workspaces/{id}
+    DELETE /api/v1/workspaces/{id}/holds/{name}
+    DELETE /machines/{id}
     GET /api/v1/events
     GET /api/v1/events/ws
     GET /api/v1/nodes
@@ -19,6 +21,7 @@ const TABLE: &str = "
     GET /api/v1/operations
     GET /api/v1/operations/{id}
     GET /api/v1/parked
+    GET /api/v1/projections
     GET /api/v1/settings/credentials
     GET /api/v1/settings/scripts
     GET /api/v1/sign-in
@@ -28,6 +31,7 @@ const TABLE: &str = "
     GET /api/v1/users/{id}
     GET /api/v1/workspaces
     GET /api/v1/workspaces/{id}
+    GET /api/v1/workspaces/{id}/at/{sequence}
     GET /api/v1/workspaces/{id}/events
     GET /api/v1/workspaces/{id}/logs
     GET /api/v1/workspaces/{id}/operations
@@ -35,11 +39,13 @@ const TABLE: &str = "
     GET /docs
     GET /health
     GET /livez
+    GET /machines/{id}
     GET /metrics
     GET /openapi.json
     GET /readyz
     POST /api/v1/parked/{sequence}/discard
     POST /api/v1/parked/{sequence}/retry
+    POST /api/v1/projections/rebuild
     POST /api/v1/sign-in
     POST /api/v1/ssh/certificates
     POST /api/v1/tickets
@@ -53,8 +59,24 @@ const TABLE: &str = "
     POST /api/v1/workspaces/{id}/exec
     POST /api/v1/workspaces/{id}/start
     POST /api/v1/workspaces/{id}/stop
+    POST /machines
+    POST /machines/{id}/start
+    POST /machines/{id}/stop
+    POST /rpc/config/credentials/get
+    POST /rpc/config/credentials/update
+    POST /rpc/config/scripts/get
+    POST /rpc/config/scripts/update
+    POST /rpc/info
+    POST /rpc/workspaces/create
+    POST /rpc/workspaces/delete
+    POST /rpc/workspaces/get
+    POST /rpc/workspaces/list
+    POST /rpc/workspaces/logs
+    POST /rpc/workspaces/start
+    POST /rpc/workspaces/stop
     PUT /api/v1/settings/credentials
     PUT /api/v1/settings/scripts
+    PUT /api/v1/workspaces/{id}/holds/{name}
 ";
 
 /// Every route of the document, as `METHOD path`, in order.
@@ -129,7 +151,11 @@ async fn no_route_but_livez_answers_a_stranger() {
                 "{route}: {}",
                 answer.body
             );
-            assert_eq!(answer.body["code"], "AUTHENTICATION_ERROR", "{route}");
+            let problem = match path.starts_with("/rpc/") {
+                true => &answer.body["json"]["data"],
+                false => &answer.body,
+            };
+            assert_eq!(problem["code"], "AUTHENTICATION_ERROR", "{route}");
             let challenge = answer.headers.get("www-authenticate");
             assert_eq!(
                 challenge.is_some_and(|value| value.as_bytes().starts_with(b"Bearer")),

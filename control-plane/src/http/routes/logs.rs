@@ -103,7 +103,8 @@ pub(crate) async fn read(
     ))
 }
 
-async fn last_of(
+/// The last `lines` pieces the filter wants.
+pub(in crate::http) async fn last_of(
     logs: &StepLogs,
     filter: &LogFilter,
     lines: usize,
