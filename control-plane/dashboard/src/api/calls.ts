@@ -25,14 +25,19 @@ import type {
 } from "./types";
 
 const V1 = "/api/v1";
-const at = (...parts: (string | number)[]) => [V1, ...parts.map((part) => encodeURIComponent(part))].join("/");
+const at = (...parts: (string | number)[]) =>
+  [V1, ...parts.map((part) => encodeURIComponent(part))].join("/");
 
 type Signal = AbortSignal | undefined;
 const read = <T>(path: string, signal: Signal, query = {}) =>
   askJson<T>(path, { query, ...(signal ? { signal } : {}) });
 
 /** Every item of a listing, page after page. */
-async function all<T>(path: string, signal: Signal, query: Record<string, string> = {}): Promise<T[]> {
+async function all<T>(
+  path: string,
+  signal: Signal,
+  query: Record<string, string> = {},
+): Promise<T[]> {
   const items: T[] = [];
   let cursor: string | undefined;
   do {
@@ -107,7 +112,8 @@ export const nodes = {
 export const parked = {
   list: (signal?: Signal) => all<ParkedView>(at("parked"), signal),
   retry: (sequence: number) => askJson<void>(at("parked", sequence, "retry"), { method: "POST" }),
-  discard: (sequence: number) => askJson<void>(at("parked", sequence, "discard"), { method: "POST" }),
+  discard: (sequence: number) =>
+    askJson<void>(at("parked", sequence, "discard"), { method: "POST" }),
 };
 
 export const projections = {

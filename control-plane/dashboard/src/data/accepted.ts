@@ -17,7 +17,9 @@ export const followed = store<Followed[]>([]);
 export function followAccepted(kind: OperationKind, workspace: string, accepted: Accepted): void {
   const { operation, reason } = accepted;
   const one: Followed = { operation, kind, workspace, ...(reason ? { reason } : {}) };
-  followed.write((before) => [...before.filter((each) => each.workspace !== workspace), one].slice(-3));
+  followed.write((before) =>
+    [...before.filter((each) => each.workspace !== workspace), one].slice(-3),
+  );
 }
 
 export function unfollow(one: Followed): void {

@@ -82,7 +82,11 @@ async function open(): Promise<void> {
     after: live.read().sequence,
     onEvents: take,
     onState: (state, known) => {
-      live.write((before) => ({ ...before, state, sequence: Math.max(before.sequence, known.last) }));
+      live.write((before) => ({
+        ...before,
+        state,
+        sequence: Math.max(before.sequence, known.last),
+      }));
     },
   });
 }

@@ -51,7 +51,8 @@ export const useProjections = () =>
 
 export const useUsers = () => useResource("users", ["users"], (signal) => api.users.list(signal));
 
-export const useTokens = () => useResource("tokens", ["tokens"], (signal) => api.tokens.list(signal));
+export const useTokens = () =>
+  useResource("tokens", ["tokens"], (signal) => api.tokens.list(signal));
 
 export const useCredentials = () =>
   useResource("credentials", ["credentials"], (signal) => api.settings.credentials(signal));

@@ -22,14 +22,16 @@ export function Account({ onHelp }: { onHelp(): void }) {
   return (
     <Menu
       trigger={
-        <Button variant="ghost" className="min-w-0 flex-1 justify-start px-2" aria-label={`Account: ${name}`}>
+        <Button
+          variant="ghost"
+          className="min-w-0 flex-1 justify-start px-2"
+          aria-label={`Account: ${name}`}
+        >
           <UserRound aria-hidden /> <span className="truncate">{name}</span>
         </Button>
       }
     >
-      <MenuLabel>
-        {isAdmin(now) ? "May do everything" : "May do what is their own"}
-      </MenuLabel>
+      <MenuLabel>{isAdmin(now) ? "May do everything" : "May do what is their own"}</MenuLabel>
       <MenuItem onSelect={() => chooseTheme(resolved === "dark" ? "light" : "dark")}>
         {resolved === "dark" ? <SunMedium aria-hidden /> : <MoonStar aria-hidden />}
         {resolved === "dark" ? "Light colours" : "Dark colours"}

@@ -11,7 +11,9 @@ export function Banner() {
   const { warning, tone } = freshness(useStore(live));
   const now = useNow();
   if (!warning) return <div role="status" className="sr-only" />;
-  const seconds = warning.retryAt ? Math.max(0, Math.ceil((warning.retryAt - now) / 1000)) : undefined;
+  const seconds = warning.retryAt
+    ? Math.max(0, Math.ceil((warning.retryAt - now) / 1000))
+    : undefined;
   const colours = tone === "bad" ? "bg-bad-soft text-bad" : "bg-warn-soft text-warn";
   return (
     <div className={`flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-1.5 ${colours}`}>

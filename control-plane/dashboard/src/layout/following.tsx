@@ -58,7 +58,8 @@ function Going({ one, id }: { one: Followed; id: string }) {
         {data && <OperationBadge state={data.state} />}
       </div>
       <p className="mt-0.5 text-muted">
-        {running ? (step ?? "waiting for a worker") : (data?.failure?.cause ?? "done")} · {duration(spent)}
+        {running ? (step ?? "waiting for a worker") : (data?.failure?.cause ?? "done")} ·{" "}
+        {duration(spent)}
       </p>
     </Card>
   );
@@ -68,7 +69,12 @@ function Card({ one, children }: { one: Followed; children: React.ReactNode }) {
   return (
     <div className="pointer-events-auto flex gap-2 rounded-md border border-border bg-raised py-2.5 pr-1.5 pl-3 shadow-lg">
       <div className="min-w-0 flex-1">{children}</div>
-      <Button variant="ghost" size="icon-sm" aria-label={`Dismiss ${one.kind} ${one.workspace}`} onClick={() => unfollow(one)}>
+      <Button
+        variant="ghost"
+        size="icon-sm"
+        aria-label={`Dismiss ${one.kind} ${one.workspace}`}
+        onClick={() => unfollow(one)}
+      >
         <X aria-hidden />
       </Button>
     </div>

@@ -6,7 +6,12 @@ import { shortcuts } from "./keys";
 
 export function Help({ open, onClose }: { open: boolean; onClose(): void }) {
   return (
-    <Dialog open={open} onClose={onClose} title="Keys" description="Single letters can be turned off in Settings.">
+    <Dialog
+      open={open}
+      onClose={onClose}
+      title="Keys"
+      description="Single letters can be turned off in Settings."
+    >
       <dl className="grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-1.5">
         {shortcuts.map(({ keys, does }) => (
           <div key={does} className="contents">

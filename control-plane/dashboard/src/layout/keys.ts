@@ -33,7 +33,8 @@ export const shortcuts: Shortcut[] = [
 function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
-    (target.isContentEditable || target.closest("input, textarea, select, .xterm, [role=menu]") !== null)
+    (target.isContentEditable ||
+      target.closest("input, textarea, select, .xterm, [role=menu]") !== null)
   );
 }
 
@@ -58,7 +59,8 @@ export function useKeys({ palette, help }: Actions): void {
     let goes = 0;
     const press = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
-        if (event.target instanceof Element && event.target.closest(".xterm") && event.ctrlKey) return;
+        if (event.target instanceof Element && event.target.closest(".xterm") && event.ctrlKey)
+          return;
         event.preventDefault();
         return palette();
       }

@@ -12,7 +12,8 @@ import { places } from "./places";
 
 const item =
   "flex cursor-pointer items-center gap-2.5 rounded-sm px-2 py-1.5 data-[selected=true]:bg-surface [&_svg]:size-4 [&_svg]:text-muted";
-const group = "[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:py-1 [&_[cmdk-group-heading]]:text-2xs [&_[cmdk-group-heading]]:text-muted";
+const group =
+  "[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:py-1 [&_[cmdk-group-heading]]:text-2xs [&_[cmdk-group-heading]]:text-muted";
 
 export function Palette({ open, onClose }: { open: boolean; onClose(): void }) {
   return (
@@ -40,7 +41,9 @@ function Choices({ onClose }: { onClose(): void }) {
         className="mb-2 h-9 w-full rounded-md border border-border-strong bg-raised px-2.5 text-base sm:text-sm"
       />
       <Command.List className="scroll-thin max-h-[50vh] overflow-y-auto">
-        <Command.Empty className="px-2 py-6 text-center text-muted">Nothing is called so.</Command.Empty>
+        <Command.Empty className="px-2 py-6 text-center text-muted">
+          Nothing is called so.
+        </Command.Empty>
         <Command.Group heading="Workspaces" className={group}>
           {workspaces.data?.map((workspace) => (
             <Command.Item

@@ -42,8 +42,18 @@ export function Shell() {
       </header>
       <div className="flex min-h-0 min-w-0 flex-1 flex-col">
         <Banner />
-        <main id="content" tabIndex={-1} className="scroll-thin relative min-h-0 flex-1 overflow-y-auto">
-          <Suspense fallback={<div className="p-6"><SkeletonRows label="Loading the page" /></div>}>
+        <main
+          id="content"
+          tabIndex={-1}
+          className="scroll-thin relative min-h-0 flex-1 overflow-y-auto"
+        >
+          <Suspense
+            fallback={
+              <div className="p-6">
+                <SkeletonRows label="Loading the page" />
+              </div>
+            }
+          >
             <Outlet />
           </Suspense>
         </main>

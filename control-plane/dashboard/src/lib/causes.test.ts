@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import type { EventView } from "@/api/types";
 import { graphOf, requestsIn } from "./causes";
 
-const view = (sequence: number, name: string, payload: object, cause?: string, correlation = "cor-1"): EventView => ({
+const view = (
+  sequence: number,
+  name: string,
+  payload: object,
+  cause?: string,
+  correlation = "cor-1",
+): EventView => ({
   sequence,
   event: {
     id: `evt-${sequence}`,

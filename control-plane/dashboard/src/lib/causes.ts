@@ -42,7 +42,9 @@ export function requestsIn(events: EventView[]): { id: string; first: EventView;
 /** The operation an event begins. */
 function begun(view: EventView): string | undefined {
   const { operation } = payloadOf(view.event.data);
-  return operation && typeof operation === "object" && "id" in operation ? String(operation.id) : undefined;
+  return operation && typeof operation === "object" && "id" in operation
+    ? String(operation.id)
+    : undefined;
 }
 
 /** The operation an event tells of. */
@@ -56,7 +58,8 @@ export function graphOf(events: EventView[], correlation: string): Graph {
   const chosen = events.filter((view) => (view.event.correlationid ?? "") === correlation);
   const parents = parentsOf(chosen, correlation);
   const children = new Map<string, string[]>();
-  for (const [child, parent] of parents) children.set(parent, [...(children.get(parent) ?? []), child]);
+  for (const [child, parent] of parents)
+    children.set(parent, [...(children.get(parent) ?? []), child]);
   const described = new Map(chosen.map((view) => [view.event.id, view]));
   const nodes: Node[] = [];
   let row = 0;
@@ -98,7 +101,14 @@ function describe(id: string, view: EventView | undefined, correlation: string) 
   if (view) {
     const { event, sequence } = view;
     const detail = summaryOf(payloadOf(event.data));
-    return { id, kind: "event" as const, label: nameOf(event.type), detail, sequence, time: event.time };
+    return {
+      id,
+      kind: "event" as const,
+      label: nameOf(event.type),
+      detail,
+      sequence,
+      time: event.time,
+    };
   }
   if (id === correlation) return { id, kind: "request" as const, label: "request", detail: id };
   return { id, kind: "command" as const, label: "command", detail: id };

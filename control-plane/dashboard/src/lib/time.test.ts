@@ -8,6 +8,8 @@ it("tells durations with the precision that matters", () => {
 
 it("tells how far a moment is, before and after", () => {
   const now = 1_000_000_000;
-  const told = [0, -5_000, -120_000, 7_200_000, -200_000_000].map((far) => relative(now + far, now));
+  const told = [0, -5_000, -120_000, 7_200_000, -200_000_000].map((far) =>
+    relative(now + far, now),
+  );
   expect(told).toEqual(["now", "5 s ago", "2 min ago", "in 2 h", "2 d ago"]);
 });

@@ -4,7 +4,10 @@ import { useCallback } from "react";
 import { useSearchParams } from "react-router";
 
 /** Sets (or, with "", removes) parts of the query. Typing replaces; choosing makes a step to go back. */
-export function useQuery(): [URLSearchParams, (change: Record<string, string>, step?: boolean) => void] {
+export function useQuery(): [
+  URLSearchParams,
+  (change: Record<string, string>, step?: boolean) => void,
+] {
   const [parameters, setParameters] = useSearchParams();
   const change = useCallback(
     (change: Record<string, string>, step = false) =>
@@ -27,10 +30,7 @@ export function useQuery(): [URLSearchParams, (change: Record<string, string>, s
 /** The dialog the address names, and what it is about. */
 export function useDialog() {
   const [parameters, change] = useQuery();
-  const open = useCallback(
-    (dialog: string, of = "") => change({ dialog, of }, true),
-    [change],
-  );
+  const open = useCallback((dialog: string, of = "") => change({ dialog, of }, true), [change]);
   const close = useCallback(() => change({ dialog: "", of: "" }), [change]);
   return { dialog: parameters.get("dialog") ?? "", of: parameters.get("of") ?? "", open, close };
 }

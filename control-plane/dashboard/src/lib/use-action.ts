@@ -12,7 +12,9 @@ export interface Action<A extends unknown[]> {
   clear(): void;
 }
 
-export function useAction<A extends unknown[]>(perform: (...given: A) => Promise<unknown>): Action<A> {
+export function useAction<A extends unknown[]>(
+  perform: (...given: A) => Promise<unknown>,
+): Action<A> {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const run = async (...given: A) => {

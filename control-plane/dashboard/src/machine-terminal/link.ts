@@ -65,7 +65,10 @@ export class MachineLink {
       return { text: detail, returns: status === 0 || status >= 500 };
     }
     const { cols, rows } = this.options.size();
-    const url = new URL(`/machines/${encodeURIComponent(this.options.machine)}/terminal`, location.href);
+    const url = new URL(
+      `/machines/${encodeURIComponent(this.options.machine)}/terminal`,
+      location.href,
+    );
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     url.search = new URLSearchParams({
       cols: String(cols),

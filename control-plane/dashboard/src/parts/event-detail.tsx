@@ -34,7 +34,10 @@ export function EventDetail({ view }: { view: EventView }) {
         {event.correlationid && (
           <Fact name="Request">
             {workspace ? (
-              <Link className="link" to={`/workspaces/${workspace}/causes?request=${event.correlationid}&event=${sequence}`}>
+              <Link
+                className="link"
+                to={`/workspaces/${workspace}/causes?request=${event.correlationid}&event=${sequence}`}
+              >
                 {event.correlationid}
               </Link>
             ) : (

@@ -22,10 +22,13 @@ interface Props {
 export function Trouble({ problem, onRetry, className }: Props) {
   const command = problem.hint ? commandIn(problem.hint) : undefined;
   return (
-    <div role="alert" className={cn("rounded-md border border-bad/40 bg-bad-soft px-4 py-3", className)}>
+    <div
+      role="alert"
+      className={cn("rounded-md border border-bad/40 bg-bad-soft px-4 py-3", className)}
+    >
       <div className="flex items-start gap-2.5">
         <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
-        <div className="min-w-0 flex-1">
+        <div className="min-w-0 flex-1 wrap-anywhere">
           <p className="font-semibold">{problem.title}</p>
           <p className="mt-0.5">{problem.detail}</p>
           {problem.errors && problem.errors.length > 1 && (

@@ -12,7 +12,11 @@ const step = (name: string, from: number, duration_ms?: number) => ({
 
 describe("a waterfall", () => {
   it("lets the current step grow", () => {
-    const operation = { state: "in_flight" as const, requested_at: at(0), steps: [step("image", 10, 20), step("clone", 40)] };
+    const operation = {
+      state: "in_flight" as const,
+      requested_at: at(0),
+      steps: [step("image", 10, 20), step("clone", 40)],
+    };
     const early = waterfall(operation, began + 100);
     const late = waterfall(operation, began + 400);
     expect(early.bars.map(({ offset, length, growing }) => [offset, length, growing])).toEqual([
@@ -24,7 +28,13 @@ describe("a waterfall", () => {
   });
 
   it("stands still once the operation has ended", () => {
-    const operation = { state: "failed" as const, requested_at: at(0), ended_at: at(200), duration_ms: 200, steps: [step("clone", 50)] };
+    const operation = {
+      state: "failed" as const,
+      requested_at: at(0),
+      ended_at: at(200),
+      duration_ms: 200,
+      steps: [step("clone", 50)],
+    };
     const { bars, total } = waterfall(operation, began + 99_999);
     expect(bars[0]).toMatchObject({ offset: 50, length: 150, growing: false });
     expect(total).toBe(200);

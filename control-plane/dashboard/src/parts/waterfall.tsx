@@ -22,7 +22,9 @@ export function Waterfall({ operation }: { operation: OperationView }) {
   if (bars.length === 0) {
     return (
       <p className="text-muted">
-        {operation.state === "in_flight" ? "Waiting for a worker to take it." : "No step of it began."}
+        {operation.state === "in_flight"
+          ? "Waiting for a worker to take it."
+          : "No step of it began."}
       </p>
     );
   }
@@ -44,7 +46,11 @@ export function Waterfall({ operation }: { operation: OperationView }) {
             </span>
             <span className="relative order-last col-span-full h-3.5 sm:order-none sm:col-span-1">
               <span
-                className={cn("absolute inset-y-0 min-w-0.5 rounded-sm", colours[step.state], growing && "motion-safe:animate-pulse")}
+                className={cn(
+                  "absolute inset-y-0 min-w-0.5 rounded-sm",
+                  colours[step.state],
+                  growing && "motion-safe:animate-pulse",
+                )}
                 style={{ left: percent(offset, total), width: percent(length, total) }}
               />
               <Detail step={step} at={(offset + length) / total} start={offset / total} />
@@ -66,7 +72,10 @@ function Detail({ step, at, start }: { step: StepView; at: number; start: number
     <span
       aria-hidden={step.failure != null}
       title={text}
-      className={cn("absolute inset-y-0 max-w-[60%] truncate px-2 text-2xs leading-3.5", step.failure ? "text-bad" : "text-muted")}
+      className={cn(
+        "absolute inset-y-0 max-w-[60%] truncate px-2 text-2xs leading-3.5",
+        step.failure ? "text-bad" : "text-muted",
+      )}
       style={side}
     >
       {text}
@@ -79,7 +88,11 @@ function Axis({ total }: { total: number }) {
     <div aria-hidden className="col-start-2 hidden h-5 text-2xs text-muted sm:block">
       <div className="relative">
         {marks(total).map((mark) => (
-          <span key={mark} className="absolute whitespace-nowrap" style={{ left: percent(mark, total) }}>
+          <span
+            key={mark}
+            className="absolute whitespace-nowrap"
+            style={{ left: percent(mark, total) }}
+          >
             {mark === 0 ? "0" : duration(mark)}
           </span>
         ))}

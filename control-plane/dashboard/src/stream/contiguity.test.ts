@@ -37,7 +37,10 @@ describe("the proof that a tail has no hole", () => {
     const seen: number[] = [];
     for (let from = 0; from < all.length; from += 7) {
       // Each connection begins up to three events too early.
-      const { known: next, fresh } = taking(resumed(known), all.slice(Math.max(0, from - 3), from + 7));
+      const { known: next, fresh } = taking(
+        resumed(known),
+        all.slice(Math.max(0, from - 3), from + 7),
+      );
       known = next;
       seen.push(...fresh);
     }

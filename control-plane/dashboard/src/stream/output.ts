@@ -16,7 +16,11 @@ export interface Line {
   text: string;
 }
 
-export type OutputState = { at: "reading" } | { at: "ended" } | { at: "waiting"; problem: Problem } | { at: "refused"; problem: Problem };
+export type OutputState =
+  | { at: "reading" }
+  | { at: "ended" }
+  | { at: "waiting"; problem: Problem }
+  | { at: "refused"; problem: Problem };
 
 interface Wanted {
   workspace: string;

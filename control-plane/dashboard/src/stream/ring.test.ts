@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Ring } from "./ring";
 
-const figures = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => from + at);
+const figures = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, at) => from + at);
 
 describe("a ring", () => {
   it("keeps everything up to its capacity", () => {
@@ -13,7 +14,8 @@ describe("a ring", () => {
   it("keeps the newest beyond it, whatever the portions", () => {
     for (const portion of [1, 3, 1000, 9000]) {
       const ring = new Ring<number>(10_000);
-      for (let from = 0; from < 30_000; from += portion) ring.push(figures(from, Math.min(30_000, from + portion)));
+      for (let from = 0; from < 30_000; from += portion)
+        ring.push(figures(from, Math.min(30_000, from + portion)));
       expect(ring.length).toBe(10_000);
       expect(ring.at(0)).toBe(20_000);
       expect(ring.at(9_999)).toBe(29_999);

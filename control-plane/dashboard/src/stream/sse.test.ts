@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SseParser } from "./sse";
 
 const TEXT =
-  ": hello\n\nid: 7\nevent: nexus.workspace.ready.v1\ndata: {\"a\":1}\n\nevent: caught_up\r\ndata: {}\r\n\r\ndata: one\ndata: two\n\n";
+  ': hello\n\nid: 7\nevent: nexus.workspace.ready.v1\ndata: {"a":1}\n\nevent: caught_up\r\ndata: {}\r\n\r\ndata: one\ndata: two\n\n';
 
 describe("server-sent events", () => {
   it("are told with their id, name and data", () => {

@@ -34,9 +34,9 @@ it("names types without product and version", () => {
 });
 
 it("says what comes first first, and of a failure its cause", () => {
-  expect(summaryOf({ duration_ms: 3, failure: { cause: "no room", code: "CAPACITY" }, step: "image" })).toBe(
-    "step=image duration_ms=3 cause=no room",
-  );
+  expect(
+    summaryOf({ duration_ms: 3, failure: { cause: "no room", code: "CAPACITY" }, step: "image" }),
+  ).toBe("step=image duration_ms=3 cause=no room");
 });
 
 it("tells a workspace's own events from those of its claims", () => {

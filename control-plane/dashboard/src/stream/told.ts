@@ -35,7 +35,8 @@ export function payloadOf(data: unknown): Record<string, unknown> {
 /** The plain fields of a payload in a line. */
 export function summaryOf(payload: Record<string, unknown>): string {
   const words: string[] = [];
-  const rank = (field: string) => (LEADING.indexOf(field) + LEADING.length + 1) % (LEADING.length + 1);
+  const rank = (field: string) =>
+    (LEADING.indexOf(field) + LEADING.length + 1) % (LEADING.length + 1);
   const fields = Object.entries(payload).sort(([one], [other]) => rank(one) - rank(other));
   for (const [field, value] of fields) {
     if (HIDDEN.has(field) || value === null) continue;

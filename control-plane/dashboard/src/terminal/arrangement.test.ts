@@ -1,8 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { type Arrangement, arrangementFrom, arrangementIn, freshSession, sessionsIn, without, withoutTab, withSplit, withTab } from "./arrangement";
+import {
+  type Arrangement,
+  arrangementFrom,
+  arrangementIn,
+  freshSession,
+  sessionsIn,
+  without,
+  withoutTab,
+  withSplit,
+  withTab,
+} from "./arrangement";
 
 const from = (query: string) => arrangementFrom(new URLSearchParams(query));
-const address = (arrangement: Arrangement) => arrangementIn(new URLSearchParams("read_only=true"), arrangement).toString();
+const address = (arrangement: Arrangement) =>
+  arrangementIn(new URLSearchParams("read_only=true"), arrangement).toString();
 
 describe("an arrangement", () => {
   it("is one session where the address names none", () => {
@@ -26,7 +37,9 @@ describe("an arrangement", () => {
   });
 
   it("is never empty, and never shows a tab that is not there", () => {
-    expect(without(from("session=a"), 0, 0).tabs).toEqual([{ sessions: ["main"], direction: "row" }]);
+    expect(without(from("session=a"), 0, 0).tabs).toEqual([
+      { sessions: ["main"], direction: "row" },
+    ]);
     expect(from("session=a&tab=9").shown).toBe(0);
     expect(from("session=a&tab=x").shown).toBe(0);
   });

@@ -27,11 +27,15 @@ export function arrangementFrom(query: URLSearchParams): Arrangement {
   return { tabs, shown };
 }
 
-export function arrangementIn(query: URLSearchParams, { tabs, shown }: Arrangement): URLSearchParams {
+export function arrangementIn(
+  query: URLSearchParams,
+  { tabs, shown }: Arrangement,
+): URLSearchParams {
   const after = new URLSearchParams(query);
   after.delete("session");
   after.delete("tab");
-  for (const { sessions, direction } of tabs) after.append("session", sessions.join(direction === "row" ? "." : "*"));
+  for (const { sessions, direction } of tabs)
+    after.append("session", sessions.join(direction === "row" ? "." : "*"));
   if (shown > 0) after.set("tab", String(shown));
   return after;
 }
@@ -42,7 +46,11 @@ export function withTab({ tabs }: Arrangement, session: string): Arrangement {
 }
 
 /** With one more pane in the tab shown. */
-export function withSplit({ tabs, shown }: Arrangement, session: string, direction: Tab["direction"]): Arrangement {
+export function withSplit(
+  { tabs, shown }: Arrangement,
+  session: string,
+  direction: Tab["direction"],
+): Arrangement {
   const split = (tab: Tab): Tab =>
     tab.sessions.length >= MOST_PANES ? tab : { direction, sessions: [...tab.sessions, session] };
   return { shown, tabs: tabs.map((tab, at) => (at === shown ? split(tab) : tab)) };
@@ -51,7 +59,9 @@ export function withSplit({ tabs, shown }: Arrangement, session: string, directi
 /** Without this pane; a tab without panes is gone, and the last tab begins anew. */
 export function without({ tabs, shown }: Arrangement, tab: number, pane: number): Arrangement {
   const left = tabs
-    .map((each, at) => (at === tab ? { ...each, sessions: each.sessions.filter((_, index) => index !== pane) } : each))
+    .map((each, at) =>
+      at === tab ? { ...each, sessions: each.sessions.filter((_, index) => index !== pane) } : each,
+    )
     .filter((each) => each.sessions.length > 0);
   const kept: Tab[] = left.length > 0 ? left : [{ sessions: [FIRST], direction: "row" }];
   const moved = left.length < tabs.length && tab <= shown ? shown - 1 : shown;

@@ -9,7 +9,15 @@ import { problemOf, Refused } from "@/api/refused";
 import { withQuery } from "@/api/request";
 import { backoff } from "@/stream/backoff";
 import { attach, gap, nothing, type Offsets, receive, show } from "./offsets";
-import { ACK_EVERY, BINARY_PROTOCOL, closeReason, MOST_FRAME, parseTold, TICKET_PREFIX, type Told } from "./protocol";
+import {
+  ACK_EVERY,
+  BINARY_PROTOCOL,
+  closeReason,
+  MOST_FRAME,
+  parseTold,
+  TICKET_PREFIX,
+  type Told,
+} from "./protocol";
 
 export type LinkState =
   | { at: "connecting"; message: string }

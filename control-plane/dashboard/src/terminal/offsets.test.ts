@@ -11,7 +11,9 @@ function server(bytes: string, oldest = 0) {
 
 describe("offsets", () => {
   it("neither lose nor double a byte, wherever connections end", () => {
-    const bytes = Array.from({ length: 5000 }, (_, at) => String.fromCharCode(97 + (at % 26))).join("");
+    const bytes = Array.from({ length: 5000 }, (_, at) => String.fromCharCode(97 + (at % 26))).join(
+      "",
+    );
     const from = server(bytes);
     let known: Offsets = nothing;
     let screen = "";

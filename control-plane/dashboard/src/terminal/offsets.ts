@@ -35,7 +35,12 @@ export function attach(known: Offsets, from: number): Offsets {
 /** The bytes before `from` are gone. */
 export function gap(known: Offsets, from: number): Offsets {
   const lost = Math.max(0, from - known.received);
-  return { ...known, next: from, received: Math.max(known.received, from), lost: known.lost + lost };
+  return {
+    ...known,
+    next: from,
+    received: Math.max(known.received, from),
+    lost: known.lost + lost,
+  };
 }
 
 /** Bytes came: how many of their beginning are known already, and where we stand now. */
@@ -46,8 +51,15 @@ export function receive(known: Offsets, length: number): { skip: number; known: 
 }
 
 /** Everything before `offset` is on the screen; what to tell the server, if it is time. */
-export function show(known: Offsets, offset: number, every: number): { ack: number | undefined; known: Offsets } {
+export function show(
+  known: Offsets,
+  offset: number,
+  every: number,
+): { ack: number | undefined; known: Offsets } {
   const shown = Math.max(known.shown, offset);
   const due = shown - known.acked >= every;
-  return { ack: due ? shown : undefined, known: { ...known, shown, acked: due ? shown : known.acked } };
+  return {
+    ack: due ? shown : undefined,
+    known: { ...known, shown, acked: due ? shown : known.acked },
+  };
 }

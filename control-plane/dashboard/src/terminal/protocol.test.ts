@@ -6,7 +6,9 @@ describe("the end of a connection", () => {
   it("is explained, and comes back by itself where that helps", () => {
     expect(closeReason(1001, "")).toEqual({ text: "The server restarts.", returns: true });
     expect(closeReason(4001, "")).toMatchObject({ returns: false });
-    expect(closeReason(4005, "node-1 is silent").text).toBe("The node cannot be reached. (node-1 is silent)");
+    expect(closeReason(4005, "node-1 is silent").text).toBe(
+      "The node cannot be reached. (node-1 is silent)",
+    );
     expect(closeReason(1006, "")).toEqual({ text: "The connection was lost.", returns: true });
     expect(closeReason(1000, "bye").text).toBe("The program ended.");
   });

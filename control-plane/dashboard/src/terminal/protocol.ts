@@ -8,7 +8,14 @@ export const MOST_FRAME = 64 * 1024;
 export const ACK_EVERY = 32 * 1024;
 
 export type Told =
-  | { type: "attached"; session: string; created: boolean; from: number; end: number; read_only: boolean }
+  | {
+      type: "attached";
+      session: string;
+      created: boolean;
+      from: number;
+      end: number;
+      read_only: boolean;
+    }
   | { type: "gap"; from: number }
   | { type: "status"; message: string; step?: string | null }
   | { type: "ended"; exit: { code: number } | { signal: number } | null }

@@ -70,7 +70,8 @@ function guardClipboard(terminal: Terminal, frame: HTMLElement): void {
   frame.addEventListener("pointerdown", moved, { capture: true });
   terminal.parser.registerOscHandler(52, (data) => {
     const text = textOf(data);
-    if (text !== undefined && allowed(gesture, Date.now())) void navigator.clipboard?.writeText(text).catch(() => {});
+    if (text !== undefined && allowed(gesture, Date.now()))
+      void navigator.clipboard?.writeText(text).catch(() => {});
     return true;
   });
 }

@@ -22,7 +22,11 @@ export function CopyButton({ text, label }: { text: string | (() => string); lab
     return () => clearTimeout(timer);
   }, [state]);
   const copy = async () =>
-    setState((await copyText(typeof text === "string" ? text : text())) ? "Copied" : "Not copied: select the text and copy it");
+    setState(
+      (await copyText(typeof text === "string" ? text : text()))
+        ? "Copied"
+        : "Not copied: select the text and copy it",
+    );
   return (
     <>
       <Button variant="ghost" size="icon-sm" aria-label={label} title={label} onClick={copy}>
@@ -36,9 +40,22 @@ export function CopyButton({ text, label }: { text: string | (() => string); lab
 }
 
 /** One line to copy: a command, a token. */
-export function CopyLine({ text, label, className }: { text: string; label: string; className?: string }) {
+export function CopyLine({
+  text,
+  label,
+  className,
+}: {
+  text: string;
+  label: string;
+  className?: string;
+}) {
   return (
-    <div className={cn("flex min-w-0 items-center rounded-md border border-border bg-surface", className)}>
+    <div
+      className={cn(
+        "flex min-w-0 items-center rounded-md border border-border bg-surface",
+        className,
+      )}
+    >
       <code
         tabIndex={0}
         aria-label={label}

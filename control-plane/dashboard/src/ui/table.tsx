@@ -11,7 +11,11 @@ export function Table({ className, label, ...rest }: ComponentProps<"table"> & {
       tabIndex={0}
       className="scroll-thin overflow-x-auto rounded-md border border-border bg-raised"
     >
-      <table aria-label={label} className={cn("w-full border-collapse text-left", className)} {...rest} />
+      <table
+        aria-label={label}
+        className={cn("w-full border-collapse text-left", className)}
+        {...rest}
+      />
     </div>
   );
 }
@@ -30,5 +34,7 @@ export function Head({ className, ...rest }: ComponentProps<"th">) {
 }
 
 export function Cell({ className, ...rest }: ComponentProps<"td">) {
-  return <td className={cn("border-t border-border px-3 py-2 align-middle", className)} {...rest} />;
+  return (
+    <td className={cn("border-t border-border px-3 py-2 align-middle", className)} {...rest} />
+  );
 }

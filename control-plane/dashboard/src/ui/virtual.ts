@@ -32,7 +32,9 @@ export function useSpan(frame: RefObject<HTMLElement | null>, row: number, count
       // In whole rows: most scroll events draw nothing new.
       const top = Math.floor(element.scrollTop / row) * row;
       const height = element.clientHeight;
-      setSeen((before) => (before.top === top && before.height === height ? before : { top, height }));
+      setSeen((before) =>
+        before.top === top && before.height === height ? before : { top, height },
+      );
     };
     const sizes = new ResizeObserver(look);
     sizes.observe(element);

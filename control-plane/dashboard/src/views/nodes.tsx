@@ -22,11 +22,18 @@ export default function Nodes() {
   // Heartbeats are no events.
   useRefresh(nodes.reload, 10_000);
   return (
-    <Page title="Nodes" description="A node is a worker's place. Workers with room take operations by themselves.">
+    <Page
+      title="Nodes"
+      description="A node is a worker's place. Workers with room take operations by themselves."
+    >
       <Loaded of={nodes} what="nodes">
         {(all) =>
           all.length === 0 ? (
-            <Empty icon={Server} title="No node has joined" action={<CopyLine text="nexus doctor" label="the command that checks this machine" />}>
+            <Empty
+              icon={Server}
+              title="No node has joined"
+              action={<CopyLine text="nexus doctor" label="the command that checks this machine" />}
+            >
               A worker joins when it starts; nexusd starts those of its own machine.
             </Empty>
           ) : (
@@ -47,7 +54,12 @@ function NodeCard({ node }: { node: NodeView }) {
   const can = Object.entries(node.capabilities).filter(([, yes]) => yes);
   const chosen = query.get("node") === node.id;
   return (
-    <li className={cn("rounded-md border border-border bg-raised p-4", chosen && "border-accent ring-1 ring-accent")}>
+    <li
+      className={cn(
+        "rounded-md border border-border bg-raised p-4",
+        chosen && "border-accent ring-1 ring-accent",
+      )}
+    >
       <div className="mb-3 flex items-center gap-2">
         <h2 className="min-w-0 flex-1 truncate font-semibold">
           {node.hostname} <span className="font-normal text-muted">{node.provider}</span>
@@ -94,10 +106,19 @@ function Load({ node }: { node: NodeView }) {
           ))}
         </span>
       </div>
-      <meter aria-label="Operations under way" className="sr-only" min={0} max={node.slots} value={taken} />
+      <meter
+        aria-label="Operations under way"
+        className="sr-only"
+        min={0}
+        max={node.slots}
+        value={taken}
+      />
       <div aria-hidden className="flex h-1.5 gap-0.5">
         {Array.from({ length: Math.min(node.slots, 32) }, (_, slot) => (
-          <span key={slot} className={cn("flex-1 rounded-full", slot < taken ? "bg-busy" : "bg-border")} />
+          <span
+            key={slot}
+            className={cn("flex-1 rounded-full", slot < taken ? "bg-busy" : "bg-border")}
+          />
         ))}
       </div>
     </div>

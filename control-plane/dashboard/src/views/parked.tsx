@@ -31,7 +31,10 @@ export default function Parked() {
     close();
   });
   return (
-    <Page title="Parked messages" description="What could not be read, or was tried too often. Nothing is dropped without somebody seeing it here.">
+    <Page
+      title="Parked messages"
+      description="What could not be read, or was tried too often. Nothing is dropped without somebody seeing it here."
+    >
       {retry.problem && <Trouble className="mb-3" problem={retry.problem} />}
       <Loaded of={parked} what="parked messages">
         {(all) =>
@@ -63,7 +66,11 @@ export default function Parked() {
         {discard.problem && <Trouble problem={discard.problem} />}
         <DialogActions>
           <Button onClick={close}>Keep it</Button>
-          <Button variant="danger" disabled={discard.busy} onClick={() => void discard.run(Number(of))}>
+          <Button
+            variant="danger"
+            disabled={discard.busy}
+            onClick={() => void discard.run(Number(of))}
+          >
             Discard
           </Button>
         </DialogActions>
@@ -84,10 +91,11 @@ function Message({ message, busy, onRetry, onDiscard }: Props) {
   return (
     <li className="rounded-md border border-border bg-raised p-4">
       <div className="flex flex-wrap items-start gap-2">
-        <div className="min-w-0 flex-1">
+        <div className="min-w-48 flex-1 wrap-anywhere">
           <h2 className="font-semibold">{message.reason}</h2>
           <p className="text-muted">
-            {sequence} · <code>{message.subject}</code> · tried {message.attempts === 1 ? "once" : `${message.attempts} times`}
+            {sequence} · <code>{message.subject}</code> · tried{" "}
+            {message.attempts === 1 ? "once" : `${message.attempts} times`}
             {message.at && (
               <>
                 {" · "}
@@ -96,7 +104,12 @@ function Message({ message, busy, onRetry, onDiscard }: Props) {
             )}
           </p>
         </div>
-        <Button size="sm" disabled={busy} aria-label={`Retry message ${sequence}`} onClick={onRetry}>
+        <Button
+          size="sm"
+          disabled={busy}
+          aria-label={`Retry message ${sequence}`}
+          onClick={onRetry}
+        >
           Retry
         </Button>
         <Button size="sm" aria-label={`Discard message ${sequence}`} onClick={onDiscard}>
@@ -107,11 +120,18 @@ function Message({ message, busy, onRetry, onDiscard }: Props) {
         <details className="mt-2">
           <summary className="text-muted">What it carried</summary>
           <div className="relative mt-1">
-            <pre tabIndex={0} aria-label={`Payload of message ${sequence}`} className="scroll-thin max-h-64 overflow-auto rounded-md border border-border bg-surface p-3 text-xs whitespace-pre-wrap">
+            <pre
+              tabIndex={0}
+              aria-label={`Payload of message ${sequence}`}
+              className="scroll-thin max-h-64 overflow-auto rounded-md border border-border bg-surface p-3 text-xs whitespace-pre-wrap"
+            >
               {pretty(message.payload)}
             </pre>
             <div className="absolute top-1 right-1">
-              <CopyButton text={message.payload} label={`Copy the payload of message ${sequence}`} />
+              <CopyButton
+                text={message.payload}
+                label={`Copy the payload of message ${sequence}`}
+              />
             </div>
           </div>
         </details>

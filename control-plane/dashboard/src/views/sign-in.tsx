@@ -52,7 +52,8 @@ export default function SignIn() {
         <Brand />
         <h1 className="mt-5 text-xl font-semibold tracking-tight">Sign in</h1>
         <p className="mt-1 mb-5 text-muted">
-          With an access token. This browser keeps a session of its own for 12 hours; signing out ends it.
+          With an access token. This browser keeps a session of its own for 12 hours; signing out
+          ends it.
         </p>
         <form onSubmit={submit} className="grid gap-4">
           <Field label="Token">
@@ -72,7 +73,10 @@ export default function SignIn() {
             {busy ? "Signing in…" : "Sign in"}
           </Button>
         </form>
-        <section aria-label="Where to find one" className="mt-8 grid gap-3 border-t border-border pt-5">
+        <section
+          aria-label="Where to find one"
+          className="mt-8 grid gap-3 border-t border-border pt-5"
+        >
           <div>
             <p className="mb-1 font-medium">On the machine nexusd runs on</p>
             <CopyLine text="cat ~/.nexus/token" label="the command that shows it" />

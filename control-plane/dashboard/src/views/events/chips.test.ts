@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { Told } from "@/stream/told";
 import { TailBuffer } from "./buffer";
-import { type Chips, chipsFrom, FIELDS, pageFilter, parseChip, serverQuery, withChip } from "./chips";
+import {
+  type Chips,
+  chipsFrom,
+  FIELDS,
+  pageFilter,
+  parseChip,
+  serverQuery,
+  withChip,
+} from "./chips";
 
 describe("chips", () => {
   it("are typed as a field and its value, or as words", () => {
@@ -14,7 +22,13 @@ describe("chips", () => {
   });
 
   it("come back from the address as they went into it", () => {
-    const chips: Chips = { kind: "workspace", type: "*.ready", workspace: "hello", actor: "node-1", text: "a b&c=d" };
+    const chips: Chips = {
+      kind: "workspace",
+      type: "*.ready",
+      workspace: "hello",
+      actor: "node-1",
+      text: "a b&c=d",
+    };
     expect(chipsFrom(new URLSearchParams(new URLSearchParams(chips).toString()))).toEqual(chips);
     expect(chipsFrom(new URLSearchParams("since=all&dialog=x"))).toEqual({});
   });

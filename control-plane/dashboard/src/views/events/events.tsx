@@ -49,7 +49,9 @@ export default function Events() {
   }, []);
   const { shown } = tail.buffer;
   const events = frozen ?? shown;
-  const missed = frozen ? (shown.at(shown.length - 1)?.sequence ?? 0) - (frozen.at(-1)?.sequence ?? 0) : 0;
+  const missed = frozen
+    ? (shown.at(shown.length - 1)?.sequence ?? 0) - (frozen.at(-1)?.sequence ?? 0)
+    : 0;
   const refused = tail.state.at === "refused" ? tail.state.refused.problem : tail.problem;
   return (
     <div className="flex h-full flex-col">
@@ -68,13 +70,18 @@ export default function Events() {
             </option>
           ))}
         </Select>
-        <Button aria-pressed={frozen !== undefined} onClick={() => setFrozen(frozen ? undefined : [...shown.all()])}>
+        <Button
+          aria-pressed={frozen !== undefined}
+          onClick={() => setFrozen(frozen ? undefined : [...shown.all()])}
+        >
           {frozen ? <Play aria-hidden /> : <Pause aria-hidden />}
           {frozen ? "Resume" : "Pause"}
         </Button>
         <CopyButton
           label="Copy the shown events as JSON"
-          text={() => `[${[...("all" in events ? events.all() : events)].map((event) => event.json).join(",\n")}]`}
+          text={() =>
+            `[${[...("all" in events ? events.all() : events)].map((event) => event.json).join(",\n")}]`
+          }
         />
       </div>
       {refused && <Trouble className="m-3" problem={refused} onRetry={tail.retry} />}
@@ -83,8 +90,18 @@ export default function Events() {
       ) : (
         <Nothing tail={tail} filtered={Object.keys(chips).length > 0} />
       )}
-      <Standing tail={tail} count={events.length} missed={missed} filtered={Object.keys(serverQuery(chips)).length > 0} />
-      <Dialog side open={opened !== undefined} onClose={() => setOpened(undefined)} title={opened?.name ?? ""}>
+      <Standing
+        tail={tail}
+        count={events.length}
+        missed={missed}
+        filtered={Object.keys(serverQuery(chips)).length > 0}
+      />
+      <Dialog
+        side
+        open={opened !== undefined}
+        onClose={() => setOpened(undefined)}
+        title={opened?.name ?? ""}
+      >
         {opened && <EventDetail view={JSON.parse(opened.json) as EventView} />}
       </Dialog>
     </div>
@@ -119,7 +136,10 @@ function Standing({ tail, count, missed, filtered }: StandingProps) {
   const [word, tone] = STATES[tail.state.at];
   const dropped = tail.buffer.all.dropped;
   return (
-    <footer aria-label="Standing of the tail" className="flex flex-wrap items-center gap-x-3 gap-y-1 border-t border-border bg-surface px-3 py-1 text-2xs text-muted">
+    <footer
+      aria-label="Standing of the tail"
+      className="flex flex-wrap items-center gap-x-3 gap-y-1 border-t border-border bg-surface px-3 py-1 text-2xs text-muted"
+    >
       <Badge tone={tone} dot>
         {word}
       </Badge>

@@ -9,7 +9,14 @@ import { Input } from "@/ui/input";
 import { type Chips, FIELDS, parseChip, withChip } from "./chips";
 
 const KINDS = ["workspace", "node", "user", "claim"];
-const TYPES = ["*.ready", "*.failed", "*.step_*", "*.service_changed", "*_requested", "*.activity_observed"];
+const TYPES = [
+  "*.ready",
+  "*.failed",
+  "*.step_*",
+  "*.service_changed",
+  "*_requested",
+  "*.activity_observed",
+];
 
 export function Filters({ chips }: { chips: Chips }) {
   const [, change] = useQuery();
@@ -29,7 +36,11 @@ export function Filters({ chips }: { chips: Chips }) {
     ...(workspaces.data ?? []).map((workspace) => `workspace:${workspace.name}`),
   ];
   return (
-    <form onSubmit={add} role="search" className="flex min-w-0 flex-1 flex-wrap items-center gap-1.5">
+    <form
+      onSubmit={add}
+      role="search"
+      className="flex min-w-0 flex-1 basis-full flex-wrap sm:basis-0 items-center gap-1.5"
+    >
       <Input
         data-filter
         aria-label="Add a filter"

@@ -39,7 +39,8 @@ export function EventList({ events, stick, onOpen }: Props) {
     setActive(events.at(next)?.sequence);
     if (!box) return;
     if (next * ROW < box.scrollTop) box.scrollTop = next * ROW;
-    if ((next + 1) * ROW > box.scrollTop + box.clientHeight) box.scrollTop = (next + 1) * ROW - box.clientHeight;
+    if ((next + 1) * ROW > box.scrollTop + box.clientHeight)
+      box.scrollTop = (next + 1) * ROW - box.clientHeight;
   };
   const press = (event: KeyboardEvent) => {
     const at = indexOf(events, active);

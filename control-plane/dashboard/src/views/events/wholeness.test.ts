@@ -5,7 +5,11 @@ import { wholeness } from "./wholeness";
 const known = { ...nothingYet, first: 5, last: 1200, taken: 1196 };
 
 it("claims no gap only where each sequence came", () => {
-  expect(wholeness(known, true)).toEqual({ word: "gapless", tone: "good", text: "events 5 to 1,200, each one once" });
+  expect(wholeness(known, true)).toEqual({
+    word: "gapless",
+    tone: "good",
+    text: "events 5 to 1,200, each one once",
+  });
   expect(wholeness({ ...known, skipped: 2 }, true)).toMatchObject({ word: "gaps", tone: "bad" });
 });
 

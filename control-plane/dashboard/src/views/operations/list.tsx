@@ -29,7 +29,13 @@ export default function Operations() {
   return (
     <Page title="Operations">
       <div className="mb-3 flex flex-wrap gap-2">
-        <Select aria-label="State" data-filter className="w-auto" value={state} onChange={(event) => change({ state: event.target.value }, true)}>
+        <Select
+          aria-label="State"
+          data-filter
+          className="w-auto"
+          value={state}
+          onChange={(event) => change({ state: event.target.value }, true)}
+        >
           <option value="">any state</option>
           {Object.entries(operationWord).map(([value, word]) => (
             <option key={value} value={value}>
@@ -37,7 +43,12 @@ export default function Operations() {
             </option>
           ))}
         </Select>
-        <Select aria-label="Workspace" className="w-auto max-w-56" value={workspace} onChange={(event) => change({ workspace: event.target.value }, true)}>
+        <Select
+          aria-label="Workspace"
+          className="w-auto max-w-56"
+          value={workspace}
+          onChange={(event) => change({ workspace: event.target.value }, true)}
+        >
           <option value="">any workspace</option>
           {workspaces.data?.map(({ id, name }) => (
             <option key={id} value={id}>
@@ -49,9 +60,18 @@ export default function Operations() {
       <Loaded of={operations} what="operations">
         {(page) =>
           page.items.length === 0 ? (
-            <Empty icon={ListChecks} title={state || workspace ? "None matches" : "Nothing was asked for yet"} />
+            <Empty
+              icon={ListChecks}
+              title={state || workspace ? "None matches" : "Nothing was asked for yet"}
+            />
           ) : (
-            <Pages key={`${state}/${workspace}`} first={page.items} next={page.next} state={state} workspace={workspace} />
+            <Pages
+              key={`${state}/${workspace}`}
+              first={page.items}
+              next={page.next}
+              state={state}
+              workspace={workspace}
+            />
           )
         }
       </Loaded>
@@ -114,23 +134,34 @@ function Row({ operation }: { operation: OperationView }) {
   return (
     <tr className="hover:bg-surface/60">
       <Cell>
-        <Link data-row className="font-medium underline-offset-3 hover:underline" to={`/operations/${operation.id}`}>
+        <Link
+          data-row
+          className="font-medium underline-offset-3 hover:underline"
+          to={`/operations/${operation.id}`}
+        >
           {operation.kind}
         </Link>
       </Cell>
       <Cell>
-        <Link className="underline-offset-3 hover:underline" to={`/workspaces/${operation.workspace}`}>
+        <Link
+          className="underline-offset-3 hover:underline"
+          to={`/workspaces/${operation.workspace}`}
+        >
           {operation.workspace_name}
         </Link>
       </Cell>
       <Cell>
         <OperationBadge state={operation.state} />
       </Cell>
-      <Cell className="max-w-72 min-w-40">
-        {running ? (current ?? "waiting for a worker") : (operation.failure && <span className="text-bad">{operation.failure.cause}</span>)}
+      <Cell className="max-w-72 min-w-40 wrap-anywhere">
+        {running
+          ? (current ?? "waiting for a worker")
+          : operation.failure && <span className="text-bad">{operation.failure.cause}</span>}
       </Cell>
       <Cell className="text-muted">{operation.reason}</Cell>
-      <Cell className="whitespace-nowrap">{duration(operation.duration_ms ?? now - Date.parse(operation.requested_at))}</Cell>
+      <Cell className="whitespace-nowrap">
+        {duration(operation.duration_ms ?? now - Date.parse(operation.requested_at))}
+      </Cell>
       <Cell className="whitespace-nowrap text-muted">
         <Ago time={operation.requested_at} />
       </Cell>

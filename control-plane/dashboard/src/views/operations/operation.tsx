@@ -51,7 +51,9 @@ export default function Operation() {
                     {data.workspace_name}
                   </Link>
                 </Fact>
-                <Fact name="Took">{duration(data.duration_ms ?? now - Date.parse(data.requested_at))}</Fact>
+                <Fact name="Took">
+                  {duration(data.duration_ms ?? now - Date.parse(data.requested_at))}
+                </Fact>
                 <Fact name="Asked for">
                   <Ago time={data.requested_at} />
                 </Fact>

@@ -27,7 +27,9 @@ interface Line {
 
 export function linesOf(view: CredentialsView): Line[] {
   const kinds: CredentialKind[] = ["env", "files"];
-  return kinds.flatMap((kind) => Object.entries(view[kind] ?? {}).map(([name, each]) => ({ kind, name, ...each })));
+  return kinds.flatMap((kind) =>
+    Object.entries(view[kind] ?? {}).map(([name, each]) => ({ kind, name, ...each })),
+  );
 }
 
 export function Credentials() {
@@ -36,7 +38,8 @@ export function Credentials() {
   return (
     <>
       <p className="mb-2 text-muted">
-        Every workspace of yours gets them: variables in new shells and programs, files where they are named. Values are write-only.
+        Every workspace of yours gets them: variables in new shells and programs, files where they
+        are named. Values are write-only.
       </p>
       <Loaded of={credentials} what="credentials">
         {(view) => {
@@ -70,7 +73,12 @@ export function Credentials() {
                       <Ago time={at} />
                     </Cell>
                     <Cell className="text-right">
-                      <Button variant="ghost" size="icon-sm" aria-label={`Remove ${name}`} onClick={() => open("remove-credential", `${kind} ${name}`)}>
+                      <Button
+                        variant="ghost"
+                        size="icon-sm"
+                        aria-label={`Remove ${name}`}
+                        onClick={() => open("remove-credential", `${kind} ${name}`)}
+                      >
                         <Trash2 aria-hidden />
                       </Button>
                     </Cell>
@@ -84,8 +92,14 @@ export function Credentials() {
       <div className="mt-2">
         <Button onClick={() => open("set-credential")}>Set a credential</Button>
       </div>
-      <SetCredential open={dialog === "set-credential"} onDone={credentials.reload} onClose={close} />
-      {dialog === "remove-credential" && <Remove of={of} onDone={credentials.reload} onClose={close} />}
+      <SetCredential
+        open={dialog === "set-credential"}
+        onDone={credentials.reload}
+        onClose={close}
+      />
+      {dialog === "remove-credential" && (
+        <Remove of={of} onDone={credentials.reload} onClose={close} />
+      )}
     </>
   );
 }
@@ -99,7 +113,12 @@ function Remove({ of, onDone, onClose }: { of: string; onDone(): void; onClose()
     onClose();
   });
   return (
-    <Dialog open onClose={onClose} title={`Remove ${name}?`} description="New shells and programs go without it. Its value cannot be brought back.">
+    <Dialog
+      open
+      onClose={onClose}
+      title={`Remove ${name}?`}
+      description="New shells and programs go without it. Its value cannot be brought back."
+    >
       {remove.problem && <Trouble problem={remove.problem} />}
       <DialogActions>
         <Button onClick={onClose}>Keep it</Button>

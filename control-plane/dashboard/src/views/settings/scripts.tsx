@@ -35,8 +35,16 @@ function Form({ scripts, onDone }: { scripts: Scripts; onDone(): void }) {
   };
   return (
     <form onSubmit={submit} className="grid gap-3">
-      <Field label="Program and arguments, one a line" hint="Runs in each workspace of yours once it is ready. No shell reads it; to use one, begin with its path.">
-        <Textarea value={text} onChange={(event) => setText(event.target.value)} placeholder={"/bin/sh\n/home/dev/post-start.sh"} spellCheck={false} />
+      <Field
+        label="Program and arguments, one a line"
+        hint="Runs in each workspace of yours once it is ready. No shell reads it; to use one, begin with its path."
+      >
+        <Textarea
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+          placeholder={"/bin/sh\n/home/dev/post-start.sh"}
+          spellCheck={false}
+        />
       </Field>
       {save.problem && <Trouble problem={save.problem} />}
       <div>

@@ -18,7 +18,12 @@ interface Props {
 
 export function SetCredential({ open, onDone, onClose }: Props) {
   return (
-    <Dialog open={open} onClose={onClose} title="Set a credential" description="Its value cannot be read again, here or anywhere.">
+    <Dialog
+      open={open}
+      onClose={onClose}
+      title="Set a credential"
+      description="Its value cannot be read again, here or anywhere."
+    >
       <Form onDone={onDone} onClose={onClose} />
     </Dialog>
   );
@@ -57,9 +62,21 @@ function Form({ onDone, onClose }: { onDone(): void; onClose(): void }) {
       </Field>
       <Field label={kind === "env" ? "Value" : "Content"}>
         {kind === "env" ? (
-          <Input required type="password" autoComplete="new-password" className="font-mono" value={value} onChange={(event) => setValue(event.target.value)} />
+          <Input
+            required
+            type="password"
+            autoComplete="new-password"
+            className="font-mono"
+            value={value}
+            onChange={(event) => setValue(event.target.value)}
+          />
         ) : (
-          <Textarea required spellCheck={false} value={value} onChange={(event) => setValue(event.target.value)} />
+          <Textarea
+            required
+            spellCheck={false}
+            value={value}
+            onChange={(event) => setValue(event.target.value)}
+          />
         )}
       </Field>
       {set.problem && <Trouble problem={set.problem} />}

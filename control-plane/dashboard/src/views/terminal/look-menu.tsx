@@ -21,7 +21,12 @@ export function LookMenu() {
   return (
     <Menu
       trigger={
-        <Button variant="ghost" size="icon-sm" aria-label="Letters and colours" title="Letters and colours">
+        <Button
+          variant="ghost"
+          size="icon-sm"
+          aria-label="Letters and colours"
+          title="Letters and colours"
+        >
           <Palette aria-hidden />
         </Button>
       }

@@ -19,7 +19,15 @@ interface Props {
   onLeave(): void;
 }
 
-export default function Pane({ workspace, session, readOnly, searching, onSearch, onFocus, onLeave }: Props) {
+export default function Pane({
+  workspace,
+  session,
+  readOnly,
+  searching,
+  onSearch,
+  onFocus,
+  onLeave,
+}: Props) {
   const [link, setLink] = useState<string>();
   const pane = useTerminal({
     workspace,
@@ -41,25 +49,51 @@ export default function Pane({ workspace, session, readOnly, searching, onSearch
       onFocusCapture={onFocus}
       className="relative flex min-h-0 min-w-0 flex-1 flex-col overflow-hidden"
     >
-      {searching && screen.current && <SearchBar screen={screen.current} onClose={() => onSearch(false)} />}
+      {searching && screen.current && (
+        <SearchBar screen={screen.current} onClose={() => onSearch(false)} />
+      )}
       <div className="min-h-0 flex-1 bg-(--terminal) p-1.5">
         <div ref={pane.frame} className="h-full w-full overflow-hidden" />
       </div>
       {over && (
-        <div role="alert" className="flex flex-wrap items-center gap-3 border-t border-border bg-warn-soft px-3 py-2 text-warn">
+        <div
+          role="alert"
+          className="flex flex-wrap items-center gap-3 border-t border-border bg-warn-soft px-3 py-2 text-warn"
+        >
           <span className="min-w-0 flex-1">{over}</span>
           <Button size="sm" onClick={again}>
-            <RotateCcw aria-hidden /> {pane.ended || (state.at === "closed" && state.code === 4004) ? "New session" : "Connect again"}
+            <RotateCcw aria-hidden />{" "}
+            {pane.ended || (state.at === "closed" && state.code === 4004)
+              ? "New session"
+              : "Connect again"}
           </Button>
         </div>
       )}
-      <Standing session={session} state={state} latency={pane.latency} readOnly={pane.readOnly} onRetry={again} />
-      <Dialog open={link !== undefined} onClose={() => setLink(undefined)} title="Open this address?" description="A program in the terminal shows it. Look where it leads.">
-        <p className="rounded-md border border-border bg-surface px-2.5 py-1.5 font-mono break-all">{link}</p>
+      <Standing
+        session={session}
+        state={state}
+        latency={pane.latency}
+        readOnly={pane.readOnly}
+        onRetry={again}
+      />
+      <Dialog
+        open={link !== undefined}
+        onClose={() => setLink(undefined)}
+        title="Open this address?"
+        description="A program in the terminal shows it. Look where it leads."
+      >
+        <p className="rounded-md border border-border bg-surface px-2.5 py-1.5 font-mono break-all">
+          {link}
+        </p>
         <DialogActions>
           <Button onClick={() => setLink(undefined)}>Stay here</Button>
           <Button asChild variant="primary">
-            <a href={link} target="_blank" rel="noopener noreferrer" onClick={() => setLink(undefined)}>
+            <a
+              href={link}
+              target="_blank"
+              rel="noopener noreferrer"
+              onClick={() => setLink(undefined)}
+            >
               Open <ExternalLink aria-hidden />
             </a>
           </Button>

@@ -25,14 +25,26 @@ export function Standing({ session, state, latency, readOnly, onRetry }: Props) 
   const [word, tone] = words[state.at];
   return (
     <div className="flex h-6 shrink-0 items-center gap-2.5 border-t border-border bg-surface px-2 text-2xs text-muted">
-      <span role="status" aria-label={`Connection of ${session}`} className="flex min-w-0 items-center gap-2">
+      <span
+        role="status"
+        aria-label={`Connection of ${session}`}
+        className="flex min-w-0 items-center gap-2"
+      >
         <Badge tone={tone} dot className="leading-4">
           {word}
         </Badge>
-        {state.at === "connecting" && state.message !== "Connecting" && <span className="truncate">{state.message}</span>}
+        {state.at === "connecting" && state.message !== "Connecting" && (
+          <span className="truncate">{state.message}</span>
+        )}
       </span>
-      {state.at === "waiting" && <Waiting until={state.until} message={state.message} onRetry={onRetry} />}
-      {latency !== undefined && <span title="There and back">{latency < 10 ? latency.toFixed(1) : Math.round(latency)} ms</span>}
+      {state.at === "waiting" && (
+        <Waiting until={state.until} message={state.message} onRetry={onRetry} />
+      )}
+      {latency !== undefined && (
+        <span title="There and back">
+          {latency < 10 ? latency.toFixed(1) : Math.round(latency)} ms
+        </span>
+      )}
       {readOnly && (
         <span className="flex items-center gap-1">
           <Eye aria-hidden className="size-3" /> only to look at

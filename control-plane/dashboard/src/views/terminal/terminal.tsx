@@ -53,14 +53,38 @@ export default function Terminal() {
           {workspace.data && <WorkspaceBadge workspace={workspace.data} />}
         </h1>
         <Tabs arrangement={arrangement} onChange={change} />
-        <div ref={leave} tabIndex={-1} role="toolbar" aria-label="Terminal" className="ml-auto flex items-center gap-0.5">
-          <Button variant="ghost" size="icon-sm" aria-label="Search" title="Search (Ctrl+Shift+F)" onClick={() => setSearching(current)}>
+        <div
+          ref={leave}
+          tabIndex={-1}
+          role="toolbar"
+          aria-label="Terminal"
+          className="ml-auto flex items-center gap-0.5"
+        >
+          <Button
+            variant="ghost"
+            size="icon-sm"
+            aria-label="Search"
+            title="Search (Ctrl+Shift+F)"
+            onClick={() => setSearching(current)}
+          >
             <Search aria-hidden />
           </Button>
-          <Button variant="ghost" size="icon-sm" aria-label="Split side by side" title="Split side by side" onClick={() => change(withSplit(arrangement, freshSession(Math.random()), "row"))}>
+          <Button
+            variant="ghost"
+            size="icon-sm"
+            aria-label="Split side by side"
+            title="Split side by side"
+            onClick={() => change(withSplit(arrangement, freshSession(Math.random()), "row"))}
+          >
             <Columns2 aria-hidden />
           </Button>
-          <Button variant="ghost" size="icon-sm" aria-label="Split above each other" title="Split above each other" onClick={() => change(withSplit(arrangement, freshSession(Math.random()), "column"))}>
+          <Button
+            variant="ghost"
+            size="icon-sm"
+            aria-label="Split above each other"
+            title="Split above each other"
+            onClick={() => change(withSplit(arrangement, freshSession(Math.random()), "column"))}
+          >
             <Rows2 aria-hidden />
           </Button>
           <Sessions id={id} arrangement={arrangement} onChange={change} />
@@ -68,7 +92,11 @@ export default function Terminal() {
           <LookMenu />
         </div>
       </header>
-      {workspace.problem?.status === 404 && <p role="alert" className="p-3 text-bad">{workspace.problem.detail}</p>}
+      {workspace.problem?.status === 404 && (
+        <p role="alert" className="p-3 text-bad">
+          {workspace.problem.detail}
+        </p>
+      )}
       <div className="relative min-h-0 flex-1">
         {tabs.map((tab, at) => (
           <div
@@ -76,7 +104,9 @@ export default function Terminal() {
             hidden={at !== shown}
             className={cn(
               "absolute inset-0 flex divide-border",
-              tab.direction === "row" ? "divide-x max-sm:flex-col max-sm:divide-x-0 max-sm:divide-y" : "flex-col divide-y",
+              tab.direction === "row"
+                ? "divide-x max-sm:flex-col max-sm:divide-x-0 max-sm:divide-y"
+                : "flex-col divide-y",
               at !== shown && "hidden",
             )}
           >
@@ -123,7 +153,10 @@ function Tabs({ arrangement, onChange }: ArrangementProps) {
       {tabs.map((tab, at) => {
         const label = tab.sessions.join(" + ");
         return (
-          <span key={at} className={cn("flex shrink-0 items-center rounded-md", at === shown && "bg-border/70")}>
+          <span
+            key={at}
+            className={cn("flex shrink-0 items-center rounded-md", at === shown && "bg-border/70")}
+          >
             <Button
               variant="ghost"
               size="sm"
@@ -134,14 +167,26 @@ function Tabs({ arrangement, onChange }: ArrangementProps) {
               {label}
             </Button>
             {tabs.length > 1 && (
-              <Button variant="ghost" size="icon-sm" className="-ml-1 size-6" aria-label={`Close the tab ${label}`} onClick={() => onChange(withoutTab(arrangement, at))}>
+              <Button
+                variant="ghost"
+                size="icon-sm"
+                className="-ml-1 size-6"
+                aria-label={`Close the tab ${label}`}
+                onClick={() => onChange(withoutTab(arrangement, at))}
+              >
                 <X aria-hidden />
               </Button>
             )}
           </span>
         );
       })}
-      <Button variant="ghost" size="icon-sm" aria-label="New tab" title="New tab" onClick={() => onChange(withTab(arrangement, freshSession(Math.random())))}>
+      <Button
+        variant="ghost"
+        size="icon-sm"
+        aria-label="New tab"
+        title="New tab"
+        onClick={() => onChange(withTab(arrangement, freshSession(Math.random())))}
+      >
         <Plus aria-hidden />
       </Button>
     </nav>
@@ -153,7 +198,9 @@ function Sessions({ id, arrangement, onChange }: ArrangementProps & { id: string
   const terminals = useTerminals(id);
   useRefresh(terminals.reload, 10_000);
   const shown = sessionsIn(arrangement);
-  const others = (terminals.data ?? []).filter((session) => !shown.has(session.id) && !session.exit);
+  const others = (terminals.data ?? []).filter(
+    (session) => !shown.has(session.id) && !session.exit,
+  );
   return (
     <Menu
       trigger={
@@ -165,7 +212,8 @@ function Sessions({ id, arrangement, onChange }: ArrangementProps & { id: string
       <MenuLabel>{others.length === 0 ? "No other session goes on" : "Take up again"}</MenuLabel>
       {others.map((session) => (
         <MenuItem key={session.id} onSelect={() => onChange(withTab(arrangement, session.id))}>
-          {session.id} <span className="ml-auto pl-4 text-muted">{session.argv.join(" ").slice(0, 24)}</span>
+          {session.id}{" "}
+          <span className="ml-auto pl-4 text-muted">{session.argv.join(" ").slice(0, 24)}</span>
         </MenuItem>
       ))}
     </Menu>
@@ -182,7 +230,13 @@ function Share({ id, session }: { id: string; session: string }) {
   }, [said]);
   return (
     <>
-      <Button variant="ghost" size="icon-sm" aria-label="Copy a link that only shows this session" title="Copy a link that only shows this session" onClick={() => void copy()}>
+      <Button
+        variant="ghost"
+        size="icon-sm"
+        aria-label="Copy a link that only shows this session"
+        title="Copy a link that only shows this session"
+        onClick={() => void copy()}
+      >
         <Eye aria-hidden />
       </Button>
       <span role="status" className={said ? "text-2xs text-muted" : "sr-only"}>

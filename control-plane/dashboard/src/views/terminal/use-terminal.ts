@@ -80,7 +80,9 @@ export function useTerminal(options: Options): Pane {
     link.current = made;
     const listening = [
       terminal.onData((text) => made.type(text)),
-      terminal.onBinary((text) => made.send(Uint8Array.from(text, (letter) => letter.charCodeAt(0)))),
+      terminal.onBinary((text) =>
+        made.send(Uint8Array.from(text, (letter) => letter.charCodeAt(0))),
+      ),
       terminal.onResize(({ cols, rows }) => made.resize(cols, rows)),
     ];
     terminal.attachCustomKeyEventHandler((event) => handleKey(event, opened, latest.current));
@@ -108,7 +110,8 @@ export function useTerminal(options: Options): Pane {
 
 function endOf(exit: { code: number } | { signal: number } | null): string {
   if (!exit) return "The program ended.";
-  if ("code" in exit) return exit.code === 0 ? "The program ended." : `The program ended with ${exit.code}.`;
+  if ("code" in exit)
+    return exit.code === 0 ? "The program ended." : `The program ended with ${exit.code}.`;
   return `The program was ended by signal ${exit.signal}.`;
 }
 
@@ -117,7 +120,8 @@ function handleKey(event: KeyboardEvent, { terminal }: Screen, options: Options)
   if (event.type !== "keydown") return true;
   const command = event.metaKey || (event.ctrlKey && event.shiftKey);
   const key = event.key.toLowerCase();
-  const copies = (command && key === "c") || (event.ctrlKey && key === "c" && terminal.hasSelection());
+  const copies =
+    (command && key === "c") || (event.ctrlKey && key === "c" && terminal.hasSelection());
   if (copies) {
     if (terminal.hasSelection()) void copyText(terminal.getSelection());
     if (!command) terminal.clearSelection();

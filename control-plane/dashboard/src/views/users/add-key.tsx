@@ -20,10 +20,24 @@ export function AddKey({ user, name, onClose }: { user: string; name: string; on
     void add.run();
   };
   return (
-    <Dialog open onClose={onClose} title={`Add a key to ${name}`} description="It is let into every workspace of theirs within a second.">
+    <Dialog
+      open
+      onClose={onClose}
+      title={`Add a key to ${name}`}
+      description="It is let into every workspace of theirs within a second."
+    >
       <form onSubmit={submit} className="grid gap-4">
-        <Field label="Public key" hint="One line, as in ~/.ssh/id_ed25519.pub. Never the private one.">
-          <Textarea required value={key} onChange={(event) => setKey(event.target.value)} placeholder="ssh-ed25519 AAAA…" spellCheck={false} />
+        <Field
+          label="Public key"
+          hint="One line, as in ~/.ssh/id_ed25519.pub. Never the private one."
+        >
+          <Textarea
+            required
+            value={key}
+            onChange={(event) => setKey(event.target.value)}
+            placeholder="ssh-ed25519 AAAA…"
+            spellCheck={false}
+          />
         </Field>
         {add.problem && <Trouble problem={add.problem} />}
         <DialogActions>

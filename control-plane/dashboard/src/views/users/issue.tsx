@@ -39,7 +39,11 @@ export function Issue({ open, users, onClose }: Props) {
       open={open}
       onClose={close}
       title={issued ? "Copy it now" : "Issue a token"}
-      description={issued ? "This is the only time its text is shown." : "It speaks for its user wherever it is used."}
+      description={
+        issued
+          ? "This is the only time its text is shown."
+          : "It speaks for its user wherever it is used."
+      }
     >
       {issued ? (
         <>

@@ -27,7 +27,13 @@ export default function Users() {
     <Page title="Users and tokens">
       <Section title="Users">
         <Loaded of={users} what="users">
-          {(all) => (all.length === 0 ? <Empty icon={UserRound} title="Nobody has registered" /> : <People all={all} onAdd={(id) => open("add-key", id)} />)}
+          {(all) =>
+            all.length === 0 ? (
+              <Empty icon={UserRound} title="Nobody has registered" />
+            ) : (
+              <People all={all} onAdd={(id) => open("add-key", id)} />
+            )
+          }
         </Loaded>
       </Section>
       <Section
@@ -42,7 +48,9 @@ export default function Users() {
       </Section>
       <Issue open={dialog === "issue"} users={users.data ?? []} onClose={close} />
       {dialog === "revoke" && <Revoke id={of} onClose={close} />}
-      {dialog === "add-key" && <AddKey user={of} name={names.get(of) ?? short(of)} onClose={close} />}
+      {dialog === "add-key" && (
+        <AddKey user={of} name={names.get(of) ?? short(of)} onClose={close} />
+      )}
     </Page>
   );
 }
@@ -74,7 +82,7 @@ function People({ all, onAdd }: { all: UserView[]; onAdd(id: string): void }) {
                 <ul>
                   {user.keys.map((fingerprint) => (
                     <li key={fingerprint} className="flex items-center gap-1">
-                      <code className="min-w-56 text-xs">{fingerprint}</code>
+                      <code className="min-w-56 text-xs wrap-anywhere">{fingerprint}</code>
                       <Button
                         variant="ghost"
                         size="icon-sm"
@@ -92,7 +100,11 @@ function People({ all, onAdd }: { all: UserView[]; onAdd(id: string): void }) {
                 <Ago time={user.registered_at} />
               </Cell>
               <Cell className="text-right">
-                <Button size="sm" aria-label={`Add a key to ${user.github_login ?? short(user.id)}`} onClick={() => onAdd(user.id)}>
+                <Button
+                  size="sm"
+                  aria-label={`Add a key to ${user.github_login ?? short(user.id)}`}
+                  onClick={() => onAdd(user.id)}
+                >
                   Add a key
                 </Button>
               </Cell>
@@ -127,7 +139,12 @@ function Tokens({ names, onRevoke }: { names: Map<string, string>; onRevoke(id: 
             </thead>
             <tbody>
               {all.map((token) => (
-                <TokenRow key={token.id} token={token} name={names.get(token.user) ?? short(token.user)} onRevoke={onRevoke} />
+                <TokenRow
+                  key={token.id}
+                  token={token}
+                  name={names.get(token.user) ?? short(token.user)}
+                  onRevoke={onRevoke}
+                />
               ))}
             </tbody>
           </Table>
@@ -137,7 +154,15 @@ function Tokens({ names, onRevoke }: { names: Map<string, string>; onRevoke(id: 
   );
 }
 
-function TokenRow({ token, name, onRevoke }: { token: TokenView; name: string; onRevoke(id: string): void }) {
+function TokenRow({
+  token,
+  name,
+  onRevoke,
+}: {
+  token: TokenView;
+  name: string;
+  onRevoke(id: string): void;
+}) {
   return (
     <tr>
       <Cell>
@@ -146,14 +171,22 @@ function TokenRow({ token, name, onRevoke }: { token: TokenView; name: string; o
       </Cell>
       <Cell>{name}</Cell>
       <Cell>
-        <Badge tone={token.scope === "admin" ? "warn" : "neutral"}>{token.scope === "admin" ? "everything" : "their own"}</Badge>
+        <Badge tone={token.scope === "admin" ? "warn" : "neutral"}>
+          {token.scope === "admin" ? "everything" : "their own"}
+        </Badge>
       </Cell>
       <Cell className="whitespace-nowrap text-muted">
         <Ago time={token.issued_at} />
       </Cell>
-      <Cell className="whitespace-nowrap text-muted">{token.expires_at ? <Ago time={token.expires_at} /> : "when revoked"}</Cell>
+      <Cell className="whitespace-nowrap text-muted">
+        {token.expires_at ? <Ago time={token.expires_at} /> : "when revoked"}
+      </Cell>
       <Cell className="text-right">
-        <Button size="sm" aria-label={`Revoke ${short(token.id)}`} onClick={() => onRevoke(token.id)}>
+        <Button
+          size="sm"
+          aria-label={`Revoke ${short(token.id)}`}
+          onClick={() => onRevoke(token.id)}
+        >
           Revoke
         </Button>
       </Cell>

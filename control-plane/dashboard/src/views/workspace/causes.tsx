@@ -35,10 +35,14 @@ export default function Causes() {
           <>
             <div className="mb-3 max-w-md">
               <Field label="Request">
-                <Select value={chosen.id} onChange={(event) => change({ request: event.target.value, event: "" }, true)}>
+                <Select
+                  value={chosen.id}
+                  onChange={(event) => change({ request: event.target.value, event: "" }, true)}
+                >
                   {requests.map(({ id, first, count }) => (
                     <option key={id} value={id}>
-                      {clock(first.event.time).slice(0, 8)} · {nameOf(first.event.type).replace(/^workspace\./, "")} · {count} events
+                      {clock(first.event.time).slice(0, 8)} ·{" "}
+                      {nameOf(first.event.type).replace(/^workspace\./, "")} · {count} events
                     </option>
                   ))}
                 </Select>
@@ -47,9 +51,16 @@ export default function Causes() {
             <Picture
               graph={graphOf(all, chosen.id)}
               opened={opened?.sequence}
-              hrefOf={(sequence) => `/workspaces/${workspace.id}/causes?request=${chosen.id}&event=${sequence}`}
+              hrefOf={(sequence) =>
+                `/workspaces/${workspace.id}/causes?request=${chosen.id}&event=${sequence}`
+              }
             />
-            <Dialog side open={opened !== undefined} onClose={() => change({ event: "" })} title={opened ? nameOf(opened.event.type) : ""}>
+            <Dialog
+              side
+              open={opened !== undefined}
+              onClose={() => change({ event: "" })}
+              title={opened ? nameOf(opened.event.type) : ""}
+            >
               {opened && <EventDetail view={opened} />}
             </Dialog>
           </>
@@ -70,15 +81,30 @@ function Picture({ graph, opened, hrefOf }: PictureProps) {
   const width = graph.depth * COLUMN;
   const height = graph.rows * ROW;
   return (
-    <div role="region" aria-label="Causes" tabIndex={0} className="scroll-thin overflow-auto rounded-md border border-border bg-raised p-3">
-      <svg width={width} height={height} role="group" aria-label={`${graph.nodes.length} causes and effects`}>
+    <div
+      role="region"
+      aria-label="Causes"
+      tabIndex={0}
+      className="scroll-thin overflow-auto rounded-md border border-border bg-raised p-3"
+    >
+      <svg
+        width={width}
+        height={height}
+        role="group"
+        aria-label={`${graph.nodes.length} causes and effects`}
+      >
         <g fill="none" className="stroke-border-strong" strokeWidth={1}>
           {graph.edges.map(({ from, to }) => (
             <path key={to} d={curve(at.get(from), at.get(to))} />
           ))}
         </g>
         {graph.nodes.map((node) => (
-          <Box key={node.id} node={node} opened={node.sequence === opened && opened !== undefined} hrefOf={hrefOf} />
+          <Box
+            key={node.id}
+            node={node}
+            opened={node.sequence === opened && opened !== undefined}
+            hrefOf={hrefOf}
+          />
         ))}
       </svg>
     </div>
@@ -103,14 +129,27 @@ const BOXES = {
   event: "fill-raised stroke-border-strong",
 };
 
-function Box({ node, opened, hrefOf }: { node: Node; opened: boolean; hrefOf(sequence: number): string }) {
+function Box({
+  node,
+  opened,
+  hrefOf,
+}: {
+  node: Node;
+  opened: boolean;
+  hrefOf(sequence: number): string;
+}) {
   const navigate = useNavigate();
   const { sequence } = node;
   const says = `${node.label}${node.detail ? `: ${node.detail}` : ""}`;
   const content = (
     <>
       <title>{says}</title>
-      <rect width={WIDTH} height={HEIGHT} rx={5} className={cn(BOXES[node.kind], opened && "stroke-accent stroke-2")} />
+      <rect
+        width={WIDTH}
+        height={HEIGHT}
+        rx={5}
+        className={cn(BOXES[node.kind], opened && "stroke-accent stroke-2")}
+      />
       <text x={9} y={14} className="fill-foreground text-[11px] font-medium">
         {node.label.replace(/^workspace\./, "")}
         {sequence !== undefined && <tspan className="fill-muted font-normal"> #{sequence}</tspan>}

@@ -20,7 +20,13 @@ export default function Difference() {
   const events = useWorkspaceEvents(id);
   return (
     <Loaded of={events} what="events">
-      {(all) => (all.length > 0 ? <Between id={id} events={ownEvents(all, id)} /> : <p>Nothing happened yet.</p>)}
+      {(all) =>
+        all.length > 0 ? (
+          <Between id={id} events={ownEvents(all, id)} />
+        ) : (
+          <p>Nothing happened yet.</p>
+        )
+      }
     </Loaded>
   );
 }
@@ -69,7 +75,11 @@ function Changes({ id, from, to }: { id: string; from: number; to: number }) {
           {(other) => {
             const changes = difference(one, other);
             if (changes.length === 0) {
-              return <p className="rounded-md border border-border px-4 py-8 text-center text-muted">Nothing differs.</p>;
+              return (
+                <p className="rounded-md border border-border px-4 py-8 text-center text-muted">
+                  Nothing differs.
+                </p>
+              );
             }
             return (
               <>
@@ -89,8 +99,8 @@ function Changes({ id, from, to }: { id: string; from: number; to: number }) {
                     {changes.map((change) => (
                       <tr key={change.path}>
                         <Cell className="min-w-48 text-muted">{change.path}</Cell>
-                        <Cell className="min-w-40">{shown(change.before)}</Cell>
-                        <Cell className="min-w-40">{shown(change.after)}</Cell>
+                        <Cell className="min-w-40 wrap-anywhere">{shown(change.before)}</Cell>
+                        <Cell className="min-w-40 wrap-anywhere">{shown(change.after)}</Cell>
                         <Cell className="font-sans">
                           <Badge tone={TONES[change.kind]}>{change.kind}</Badge>
                         </Cell>

@@ -34,10 +34,19 @@ export default function WorkspaceEvents() {
             </p>
             <ol aria-label="Events" className="rounded-md border border-border bg-raised">
               {all.map((each) => (
-                <Row key={each.sequence} view={each} onOpen={() => change({ event: String(each.sequence) }, true)} />
+                <Row
+                  key={each.sequence}
+                  view={each}
+                  onOpen={() => change({ event: String(each.sequence) }, true)}
+                />
               ))}
             </ol>
-            <Dialog side open={view !== undefined} onClose={() => change({ event: "" })} title={view ? nameOf(view.event.type) : ""}>
+            <Dialog
+              side
+              open={view !== undefined}
+              onClose={() => change({ event: "" })}
+              title={view ? nameOf(view.event.type) : ""}
+            >
               {view && <EventDetail view={view} />}
             </Dialog>
           </>
@@ -60,7 +69,9 @@ function Row({ view, onOpen }: { view: EventView; onOpen(): void }) {
         <span className="text-right text-muted">{sequence}</span>
         <span className="text-muted max-sm:hidden">{clock(event.time)}</span>
         <span className="font-medium">{nameOf(event.type).replace(/^workspace\./, "")}</span>
-        <span className="truncate text-muted max-sm:col-start-2">{summaryOf(payloadOf(event.data))}</span>
+        <span className="truncate text-muted max-sm:col-start-2">
+          {summaryOf(payloadOf(event.data))}
+        </span>
       </button>
     </li>
   );

@@ -21,7 +21,13 @@ export default function History() {
   const events = useWorkspaceEvents(workspace.id);
   return (
     <Loaded of={events} what="events">
-      {(all) => (all.length > 0 ? <Slider workspace={workspace} events={ownEvents(all, workspace.id)} /> : <p>Nothing happened yet.</p>)}
+      {(all) =>
+        all.length > 0 ? (
+          <Slider workspace={workspace} events={ownEvents(all, workspace.id)} />
+        ) : (
+          <p>Nothing happened yet.</p>
+        )
+      }
     </Loaded>
   );
 }
@@ -38,13 +44,19 @@ function Slider({ workspace, events }: { workspace: WorkspaceView; events: Event
   const index = chosenIndex(events, Number(query.get("at") ?? 0));
   const view = events[index] as EventView;
   const before = events[index - 1];
-  const go = (to: number) => change({ at: String(events[Math.max(0, Math.min(events.length - 1, to))]?.sequence ?? "") });
+  const go = (to: number) =>
+    change({ at: String(events[Math.max(0, Math.min(events.length - 1, to))]?.sequence ?? "") });
   const says = `${nameOf(view.event.type)} ${summaryOf(payloadOf(view.event.data))}`;
   return (
     <>
       <div className="mb-5 rounded-md border border-border bg-raised p-3">
         <div className="flex items-center gap-2">
-          <Button size="icon-sm" aria-label="Event before" disabled={index === 0} onClick={() => go(index - 1)}>
+          <Button
+            size="icon-sm"
+            aria-label="Event before"
+            disabled={index === 0}
+            onClick={() => go(index - 1)}
+          >
             <ChevronLeft aria-hidden />
           </Button>
           <input
@@ -57,16 +69,24 @@ function Slider({ workspace, events }: { workspace: WorkspaceView; events: Event
             value={index}
             onChange={(event) => go(Number(event.target.value))}
           />
-          <Button size="icon-sm" aria-label="Event after" disabled={index === events.length - 1} onClick={() => go(index + 1)}>
+          <Button
+            size="icon-sm"
+            aria-label="Event after"
+            disabled={index === events.length - 1}
+            onClick={() => go(index + 1)}
+          >
             <ChevronRight aria-hidden />
           </Button>
         </div>
         <div className="mt-2 flex flex-wrap items-baseline gap-x-3">
           <span className="text-muted">
-            {index + 1} of {events.length} · event {view.sequence} · <time dateTime={view.event.time}>{clock(view.event.time)}</time>
+            {index + 1} of {events.length} · event {view.sequence} ·{" "}
+            <time dateTime={view.event.time}>{clock(view.event.time)}</time>
           </span>
           <b className="font-semibold">{nameOf(view.event.type)}</b>
-          <span className="min-w-0 truncate text-muted">{summaryOf(payloadOf(view.event.data))}</span>
+          <span className="min-w-0 truncate text-muted">
+            {summaryOf(payloadOf(view.event.data))}
+          </span>
         </div>
       </div>
       <State workspace={workspace} at={view.sequence} before={before?.sequence} />
@@ -74,7 +94,15 @@ function Slider({ workspace, events }: { workspace: WorkspaceView; events: Event
   );
 }
 
-function State({ workspace, at, before }: { workspace: WorkspaceView; at: number; before: number | undefined }) {
+function State({
+  workspace,
+  at,
+  before,
+}: {
+  workspace: WorkspaceView;
+  at: number;
+  before: number | undefined;
+}) {
   // While the slider moves the last state stays; each stop on the way is not waited for.
   const sequence = useDeferredValue(at);
   const state = useWorkspaceAt(workspace.id, sequence);
@@ -95,14 +123,26 @@ function State({ workspace, at, before }: { workspace: WorkspaceView; at: number
             <WorkspaceBadge workspace={then} />
             <span className="text-muted">Marked: what this event changed.</span>
           </p>
-          {before === undefined ? <Fields state={then} previous={{}} /> : <Against workspace={workspace.id} state={then} before={before} />}
+          {before === undefined ? (
+            <Fields state={then} previous={{}} />
+          ) : (
+            <Against workspace={workspace.id} state={then} before={before} />
+          )}
         </Section>
       )}
     </Loaded>
   );
 }
 
-function Against({ workspace, state, before }: { workspace: string; state: WorkspaceView; before: number }) {
+function Against({
+  workspace,
+  state,
+  before,
+}: {
+  workspace: string;
+  state: WorkspaceView;
+  before: number;
+}) {
   const previous = useWorkspaceAt(workspace, before);
   return <Fields state={state} previous={previous.data ?? state} />;
 }
@@ -114,7 +154,10 @@ function Fields({ state, previous }: { state: WorkspaceView; previous: unknown }
       {fieldsOf(state).map(({ path, after }) => (
         <div
           key={path}
-          className={cn("grid gap-x-3 px-3 py-0.5 sm:grid-cols-[16rem_minmax(0,1fr)]", changed.has(path) && "bg-accent-soft")}
+          className={cn(
+            "grid gap-x-3 px-3 py-0.5 wrap-anywhere sm:grid-cols-[16rem_minmax(0,1fr)]",
+            changed.has(path) && "bg-accent-soft",
+          )}
         >
           <dt className="text-muted">
             {path}

@@ -28,12 +28,20 @@ export default function Logs() {
   const operation = query.get("operation") ?? "";
   const follow = query.get("follow") !== "off";
   const { lines, state } = useOutput(workspace.id, operation, step, follow);
-  const known = operations.data?.items.flatMap((each) => (operation && each.id !== operation ? [] : each.steps)) ?? [];
+  const known =
+    operations.data?.items.flatMap((each) =>
+      operation && each.id !== operation ? [] : each.steps,
+    ) ?? [];
   const steps = [...new Set([...known.map((each) => each.step), ...(step ? [step] : [])])];
   return (
     <>
       <div className="mb-3 flex flex-wrap items-center gap-2">
-        <Select aria-label="Step" className="w-auto" value={step} onChange={(event) => change({ step: event.target.value }, true)}>
+        <Select
+          aria-label="Step"
+          className="w-auto"
+          value={step}
+          onChange={(event) => change({ step: event.target.value }, true)}
+        >
           <option value="">all steps</option>
           {steps.map((each) => (
             <option key={each}>{each}</option>
@@ -62,11 +70,23 @@ export default function Logs() {
           Follow
         </label>
         <span role="status" className="ml-auto flex items-center gap-2 text-muted">
-          {state.at === "waiting" && <Badge tone="bad" dot>reconnecting</Badge>}
+          {state.at === "waiting" && (
+            <Badge tone="bad" dot>
+              reconnecting
+            </Badge>
+          )}
           {lines.length.toLocaleString("en")} lines
           {lines.dropped > 0 && `, ${lines.dropped.toLocaleString("en")} older ones cut`}
         </span>
-        <CopyButton text={() => lines.all().map((line) => line.text).join("\n")} label="Copy the lines" />
+        <CopyButton
+          text={() =>
+            lines
+              .all()
+              .map((line) => line.text)
+              .join("\n")
+          }
+          label="Copy the lines"
+        />
       </div>
       {state.at === "refused" && <Trouble className="mb-3" problem={state.problem} />}
       {lines.length === 0 && state.at !== "refused" ? (
@@ -122,7 +142,15 @@ const colours: Record<Line["stream"], string> = {
   system: "text-muted italic",
 };
 
-function Lines({ lines, withStep, follow }: { lines: Ring<Line>; withStep: boolean; follow: boolean }) {
+function Lines({
+  lines,
+  withStep,
+  follow,
+}: {
+  lines: Ring<Line>;
+  withStep: boolean;
+  follow: boolean;
+}) {
   const frame = useRef<HTMLDivElement>(null);
   const stuck = useRef(true);
   const [away, setAway] = useState(false);
@@ -151,11 +179,18 @@ function Lines({ lines, withStep, follow }: { lines: Ring<Line>; withStep: boole
             {shown.map(
               (line) =>
                 line && (
-                  <div key={line.key} className="flex h-5 gap-3 px-3 leading-5 whitespace-pre hover:bg-surface">
+                  <div
+                    key={line.key}
+                    className="flex h-5 gap-3 px-3 leading-5 whitespace-pre hover:bg-surface"
+                  >
                     <span className="text-muted select-none" title={line.at}>
                       {clock(line.at)}
                     </span>
-                    {withStep && <span className="w-24 shrink-0 truncate text-muted select-none">{line.step}</span>}
+                    {withStep && (
+                      <span className="w-24 shrink-0 truncate text-muted select-none">
+                        {line.step}
+                      </span>
+                    )}
                     <span className={cn(colours[line.stream])}>{line.text}</span>
                   </div>
                 ),

@@ -22,7 +22,9 @@ export default function Overview() {
   return (
     <div className="grid gap-x-10 lg:grid-cols-[minmax(0,1fr)_19rem]">
       <div className="min-w-0">
-        {workspace.failure && workspace.phase === "failed" && <FailureNote className="mb-5" failure={workspace.failure} />}
+        {workspace.failure && workspace.phase === "failed" && (
+          <FailureNote className="mb-5" failure={workspace.failure} />
+        )}
         <Operations workspace={workspace} />
       </div>
       <AboutWorkspace workspace={workspace} />
@@ -38,7 +40,11 @@ function Operations({ workspace }: { workspace: WorkspaceView }) {
         latest && (
           <>
             <Section
-              title={latest.state === "in_flight" ? `Under way: ${latest.kind}` : `Last operation: ${latest.kind}`}
+              title={
+                latest.state === "in_flight"
+                  ? `Under way: ${latest.kind}`
+                  : `Last operation: ${latest.kind}`
+              }
               actions={<OperationBadge state={latest.state} />}
             >
               <p className="mb-3 text-muted">
@@ -51,10 +57,20 @@ function Operations({ workspace }: { workspace: WorkspaceView }) {
             </Section>
             {earlier.length > 0 && (
               <Section title="Earlier">
-                <ul aria-label="Earlier operations" className="rounded-md border border-border bg-raised">
+                <ul
+                  aria-label="Earlier operations"
+                  className="rounded-md border border-border bg-raised"
+                >
                   {earlier.slice(0, 10).map((operation) => (
-                    <li key={operation.id} className="flex flex-wrap items-center gap-x-3 border-t border-border px-3 py-1.5 first:border-t-0">
-                      <Link data-row to={`/operations/${operation.id}`} className="w-14 font-medium underline-offset-3 hover:underline">
+                    <li
+                      key={operation.id}
+                      className="flex flex-wrap items-center gap-x-3 border-t border-border px-3 py-1.5 first:border-t-0"
+                    >
+                      <Link
+                        data-row
+                        to={`/operations/${operation.id}`}
+                        className="w-14 font-medium underline-offset-3 hover:underline"
+                      >
                         {operation.kind}
                       </Link>
                       <OperationBadge state={operation.state} />
@@ -73,7 +89,11 @@ function Operations({ workspace }: { workspace: WorkspaceView }) {
   );
 }
 
-function Spent({ operation }: { operation: { requested_at: string; duration_ms?: number | null; state: string } }) {
+function Spent({
+  operation,
+}: {
+  operation: { requested_at: string; duration_ms?: number | null; state: string };
+}) {
   const now = useFastNow(operation.state === "in_flight");
   return <>{duration(operation.duration_ms ?? now - Date.parse(operation.requested_at))}</>;
 }
@@ -82,7 +102,9 @@ export function AboutWorkspace({ workspace }: { workspace: WorkspaceView }) {
   const nodes = useNodes();
   const node = nodes.data?.find((each) => each.id === workspace.node);
   const ssh = sshCommand(workspace);
-  const activity = Object.entries(workspace.activity).sort(([, one], [, other]) => other.localeCompare(one));
+  const activity = Object.entries(workspace.activity).sort(([, one], [, other]) =>
+    other.localeCompare(one),
+  );
   const holds = Object.entries(workspace.holds ?? {});
   return (
     <Section title="About">
@@ -100,7 +122,9 @@ export function AboutWorkspace({ workspace }: { workspace: WorkspaceView }) {
         {workspace.image && <Fact name="Image">{workspace.image}</Fact>}
         {workspace.repository?.commit && (
           <Fact name="Commit">
-            <code title={workspace.repository.commit}>{workspace.repository.commit.slice(0, 12)}</code>
+            <code title={workspace.repository.commit}>
+              {workspace.repository.commit.slice(0, 12)}
+            </code>
           </Fact>
         )}
         <Fact name="Owner">{workspace.owner_login ?? short(workspace.owner)}</Fact>
@@ -144,7 +168,9 @@ export function AboutWorkspace({ workspace }: { workspace: WorkspaceView }) {
         </Fact>
         <Fact name="Version">event {workspace.version}</Fact>
       </Facts>
-      {ssh && workspace.phase !== "deleted" && <CopyLine className="mt-3" text={ssh} label="the SSH command" />}
+      {ssh && workspace.phase !== "deleted" && (
+        <CopyLine className="mt-3" text={ssh} label="the SSH command" />
+      )}
     </Section>
   );
 }

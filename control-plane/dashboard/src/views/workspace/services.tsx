@@ -43,7 +43,12 @@ export default function Services() {
                 <Cell>{service.port ?? "none"}</Cell>
                 <Cell className="whitespace-nowrap">
                   {service.url ? (
-                    <a className="link" href={service.url} target="_blank" rel="noopener noreferrer">
+                    <a
+                      className="link"
+                      href={service.url}
+                      target="_blank"
+                      rel="noopener noreferrer"
+                    >
                       {service.url}
                     </a>
                   ) : (

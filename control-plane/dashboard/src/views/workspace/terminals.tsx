@@ -85,14 +85,23 @@ export default function Terminals() {
                       </Cell>
                       <Cell>
                         <div className="flex justify-end gap-1.5">
-                          <Button size="sm" aria-label={`Attach to ${session.id}`} onClick={() => open(`?session=${session.id}`)}>
+                          <Button
+                            size="sm"
+                            aria-label={`Attach to ${session.id}`}
+                            onClick={() => open(`?session=${session.id}`)}
+                          >
                             Attach
                           </Button>
                           <CopyButton
                             text={`${location.origin}/workspaces/${id}/terminal?session=${session.id}&read_only=true`}
                             label={`Copy a link that only shows ${session.id} of ${name}`}
                           />
-                          <Button size="sm" aria-label={`End ${session.id}`} disabled={end.busy} onClick={() => void end.run(session.id)}>
+                          <Button
+                            size="sm"
+                            aria-label={`End ${session.id}`}
+                            disabled={end.busy}
+                            onClick={() => void end.run(session.id)}
+                          >
                             End
                           </Button>
                         </div>

@@ -55,7 +55,10 @@ export default function Workspace() {
       }
       actions={shown && <ActionButtons workspace={shown} actions={actions} onDialog={open} />}
     >
-      <nav aria-label="Workspace" className="scroll-thin -mx-4 mb-5 overflow-x-auto border-b border-border px-4 sm:mx-0 sm:px-0">
+      <nav
+        aria-label="Workspace"
+        className="scroll-thin -mx-4 mb-5 overflow-x-auto border-b border-border px-4 sm:mx-0 sm:px-0"
+      >
         <ul className="flex gap-4">
           {TABS.map(([path, label]) => (
             <li key={path}>
@@ -64,7 +67,7 @@ export default function Workspace() {
                 end
                 className={({ isActive }) =>
                   cn(
-                    "-mb-px block border-b-2 border-transparent py-1.5 text-muted hover:text-foreground",
+                    "-mb-px block whitespace-nowrap border-b-2 border-transparent py-1.5 text-muted hover:text-foreground",
                     isActive && "border-foreground font-medium text-foreground",
                   )
                 }

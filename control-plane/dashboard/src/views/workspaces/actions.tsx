@@ -1,7 +1,16 @@
 // What can be done to a workspace, in its row and on its page. Nothing is shown as done before the
 // log says so: what was accepted is followed in the corner.
 
-import { Ellipsis, Hand, HandHelping, Link2, Play, Square, SquareTerminal, Trash2 } from "lucide-react";
+import {
+  Ellipsis,
+  Hand,
+  HandHelping,
+  Link2,
+  Play,
+  Square,
+  SquareTerminal,
+  Trash2,
+} from "lucide-react";
 import { Link } from "react-router";
 import { workspaces } from "@/api/calls";
 import type { WorkspaceView } from "@/api/types";
@@ -43,11 +52,21 @@ export function ActionButtons({ workspace, actions, onDialog }: Props) {
   return (
     <>
       {startable ? (
-        <Button size="sm" disabled={actions.start.busy} aria-label={`Start ${name}`} onClick={() => void actions.start.run(workspace)}>
+        <Button
+          size="sm"
+          disabled={actions.start.busy}
+          aria-label={`Start ${name}`}
+          onClick={() => void actions.start.run(workspace)}
+        >
           <Play aria-hidden /> Start
         </Button>
       ) : (
-        <Button size="sm" disabled={actions.stop.busy} aria-label={`Stop ${name}`} onClick={() => void actions.stop.run(workspace)}>
+        <Button
+          size="sm"
+          disabled={actions.stop.busy}
+          aria-label={`Stop ${name}`}
+          onClick={() => void actions.stop.run(workspace)}
+        >
           <Square aria-hidden /> Stop
         </Button>
       )}
@@ -56,7 +75,12 @@ export function ActionButtons({ workspace, actions, onDialog }: Props) {
           <SquareTerminal aria-hidden />
         </Link>
       </Button>
-      <Button size="icon-sm" aria-label={`Connect to ${name}`} title="Connect" onClick={() => onDialog("connect")}>
+      <Button
+        size="icon-sm"
+        aria-label={`Connect to ${name}`}
+        title="Connect"
+        onClick={() => onDialog("connect")}
+      >
         <Link2 aria-hidden />
       </Button>
       <Menu

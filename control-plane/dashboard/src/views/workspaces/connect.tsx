@@ -27,7 +27,10 @@ export function Connect({ workspace, onClose }: { workspace: WorkspaceView; onCl
         <section aria-label="Shell">
           <h3 className="mb-1.5 font-medium">Shell</h3>
           <div className="grid gap-1.5">
-            <CopyLine text={`nexus workspace ssh ${name}`} label="the command of the Nexus command line" />
+            <CopyLine
+              text={`nexus workspace ssh ${name}`}
+              label="the command of the Nexus command line"
+            />
             {ssh && <CopyLine text={ssh} label="the OpenSSH command" />}
             <Button asChild className="justify-self-start">
               <Link to={`/workspaces/${workspace.id}/terminal`}>
@@ -83,11 +86,16 @@ export function Ports({ workspace }: { workspace: WorkspaceView }) {
                 target="_blank"
                 rel="noopener noreferrer"
               >
-                {service.url.replace(/^https?:\/\//, "")} <ExternalLink aria-hidden className="size-3.5" />
+                {service.url.replace(/^https?:\/\//, "")}{" "}
+                <ExternalLink aria-hidden className="size-3.5" />
               </a>
             )}
             {service.port && previewed.has(service.port) && (
-              <Button size="sm" disabled={open.busy} onClick={() => void open.run(service.port as number)}>
+              <Button
+                size="sm"
+                disabled={open.busy}
+                onClick={() => void open.run(service.port as number)}
+              >
                 Open preview
               </Button>
             )}
@@ -95,7 +103,10 @@ export function Ports({ workspace }: { workspace: WorkspaceView }) {
         ))}
       </ul>
       <p className="mt-2 mb-1 text-muted">Any other port, brought to your machine:</p>
-      <CopyLine text={`nexus port forward ${workspace.name} 3000`} label="the command that forwards a port" />
+      <CopyLine
+        text={`nexus port forward ${workspace.name} 3000`}
+        label="the command that forwards a port"
+      />
       {open.problem && <Trouble className="mt-2" problem={open.problem} />}
     </section>
   );

@@ -54,12 +54,21 @@ function Form({ onClose }: { onClose(): void }) {
     onChange: (event: { target: { value: string } }) => set({ [name]: event.target.value }),
   });
 
-  const online = [...new Set(nodes.data?.filter((node) => node.status === "online").map((node) => node.provider))];
-  const people = users.data?.filter((user) => user.github_login && !user.github_login.startsWith("("));
-  const repository = given.repository.trim() ? parseRepository(given.repository, given.branch) : undefined;
+  const online = [
+    ...new Set(nodes.data?.filter((node) => node.status === "online").map((node) => node.provider)),
+  ];
+  const people = users.data?.filter(
+    (user) => user.github_login && !user.github_login.startsWith("("),
+  );
+  const repository = given.repository.trim()
+    ? parseRepository(given.repository, given.branch)
+    : undefined;
   const name = given.name || nameFrom(repository?.name ?? "");
   const wrong = {
-    repository: given.repository.trim() && !repository ? "OWNER/NAME, a URL, or a folder as file:///path" : undefined,
+    repository:
+      given.repository.trim() && !repository
+        ? "OWNER/NAME, a URL, or a folder as file:///path"
+        : undefined,
     name: nameTrouble(name),
   };
   const action = useAction(async () => {
@@ -92,7 +101,13 @@ function Form({ onClose }: { onClose(): void }) {
         hint="OWNER/NAME on GitHub, a URL, or nothing for an empty workspace."
         error={asked ? wrong.repository || undefined : undefined}
       >
-        <Input {...field("repository")} placeholder="acme/shop" autoComplete="off" spellCheck={false} autoFocus />
+        <Input
+          {...field("repository")}
+          placeholder="acme/shop"
+          autoComplete="off"
+          spellCheck={false}
+          autoFocus
+        />
       </Field>
       <div className="grid gap-4 sm:grid-cols-2">
         <Field label="Name" error={asked ? wrong.name : undefined}>
@@ -104,9 +119,17 @@ function Form({ onClose }: { onClose(): void }) {
           />
         </Field>
         <Field label="Branch">
-          <Input {...field("branch")} placeholder="the default one" autoComplete="off" spellCheck={false} />
+          <Input
+            {...field("branch")}
+            placeholder="the default one"
+            autoComplete="off"
+            spellCheck={false}
+          />
         </Field>
-        <Field label="Provider" hint={nodes.data && online.length === 0 ? "No worker is online." : undefined}>
+        <Field
+          label="Provider"
+          hint={nodes.data && online.length === 0 ? "No worker is online." : undefined}
+        >
           <Select {...field("provider")}>
             {online.map((provider, at) => (
               <option key={provider} value={at === 0 ? "" : provider}>
@@ -133,7 +156,12 @@ function Form({ onClose }: { onClose(): void }) {
         <summary className="text-muted hover:text-foreground">Advanced</summary>
         <div className="mt-3 grid gap-4 sm:grid-cols-2">
           <Field label="Image">
-            <Input {...field("image")} placeholder="the base image" autoComplete="off" spellCheck={false} />
+            <Input
+              {...field("image")}
+              placeholder="the base image"
+              autoComplete="off"
+              spellCheck={false}
+            />
           </Field>
           <Field label="Stop when idle">
             <Select {...field("idle")}>

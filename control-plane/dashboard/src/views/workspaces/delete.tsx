@@ -30,7 +30,12 @@ export function Delete({ workspace, onClose }: { workspace: WorkspaceView; onClo
     >
       <form onSubmit={submit} className="grid gap-4">
         <Field label={<>Type {workspace.name} to confirm</>}>
-          <Input value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" spellCheck={false} />
+          <Input
+            value={typed}
+            onChange={(event) => setTyped(event.target.value)}
+            autoComplete="off"
+            spellCheck={false}
+          />
         </Field>
         {action.problem && <Trouble problem={action.problem} />}
         <DialogActions>

@@ -8,7 +8,10 @@ export interface WorkspaceFilter {
   provider: string;
 }
 
-export function matches(workspace: WorkspaceView, { text, status, provider }: WorkspaceFilter): boolean {
+export function matches(
+  workspace: WorkspaceView,
+  { text, status, provider }: WorkspaceFilter,
+): boolean {
   if (status && workspace.status !== status) return false;
   if (provider && workspace.provider !== provider) return false;
   const { name, id, repository, owner_login: owner } = workspace;

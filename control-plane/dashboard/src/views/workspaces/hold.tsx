@@ -54,7 +54,11 @@ export function HoldDialog({ workspace, onClose }: { workspace: WorkspaceView; o
           </Select>
         </Field>
         <Field label="What for" hint="For whoever wonders later; it is written to the log.">
-          <Input value={reason} onChange={(event) => setReason(event.target.value)} maxLength={200} />
+          <Input
+            value={reason}
+            onChange={(event) => setReason(event.target.value)}
+            maxLength={200}
+          />
         </Field>
         {action.problem && <Trouble problem={action.problem} />}
         <DialogActions>

@@ -89,7 +89,15 @@ function List({ all, filter, onDialog }: ListProps) {
   );
 }
 
-function Filters({ all, filter, shown }: { all: WorkspaceView[]; filter: WorkspaceFilter; shown: number }) {
+function Filters({
+  all,
+  filter,
+  shown,
+}: {
+  all: WorkspaceView[];
+  filter: WorkspaceFilter;
+  shown: number;
+}) {
   const [, change] = useQuery();
   const providers = [...new Set(all.map((workspace) => workspace.provider))].sort();
   return (
@@ -144,7 +152,10 @@ function None({ onCreate }: { onCreate(): void }) {
           <Button variant="primary" onClick={onCreate}>
             <Plus aria-hidden /> New workspace
           </Button>
-          <CopyLine text="nexus workspace create OWNER/NAME" label="the command that creates a workspace" />
+          <CopyLine
+            text="nexus workspace create OWNER/NAME"
+            label="the command that creates a workspace"
+          />
         </div>
       }
     >

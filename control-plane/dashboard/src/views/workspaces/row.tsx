@@ -20,7 +20,7 @@ interface Props {
 export function WorkspaceRow({ workspace, node, actions, onDialog }: Props) {
   const { name, repository } = workspace;
   return (
-    <li className="relative grid gap-x-4 gap-y-1.5 border-t border-border px-3 py-2.5 first:border-t-0 hover:bg-surface/60 lg:grid-cols-[minmax(0,2.2fr)_minmax(0,1.6fr)_minmax(0,1fr)_minmax(0,1.3fr)_minmax(0,1fr)_auto] lg:items-center">
+    <li className="relative grid grid-cols-[minmax(0,1fr)_auto] gap-x-4 gap-y-1.5 border-t border-border px-3 py-2.5 first:border-t-0 hover:bg-surface/60 lg:grid-cols-[minmax(0,2.2fr)_minmax(0,1.6fr)_minmax(0,1fr)_minmax(0,1.3fr)_minmax(0,1fr)_auto] lg:items-center">
       <div className="min-w-0">
         <Link
           to={`/workspaces/${workspace.id}`}
@@ -40,17 +40,19 @@ export function WorkspaceRow({ workspace, node, actions, onDialog }: Props) {
           {workspace.owner_login && <> · {workspace.owner_login}</>}
         </p>
       </div>
-      <div className="min-w-0">
+      <div className="min-w-0 max-lg:max-w-44 max-lg:text-right">
         <WorkspaceBadge workspace={workspace} />
         <Doing workspace={workspace} />
       </div>
-      <p className="truncate text-muted">
-        {workspace.provider}
-        {node && <span title={workspace.node ?? ""}> · {node.hostname}</span>}
-      </p>
-      <Services workspace={workspace} />
-      <Idle workspace={workspace} />
-      <div className="relative z-10 flex items-center gap-1.5 lg:justify-end">
+      <div className="col-span-2 flex min-w-0 flex-wrap gap-x-4 gap-y-1 lg:contents">
+        <p className="truncate text-muted">
+          {workspace.provider}
+          {node && <span title={workspace.node ?? ""}> · {node.hostname}</span>}
+        </p>
+        <Services workspace={workspace} />
+        <Idle workspace={workspace} />
+      </div>
+      <div className="relative z-10 col-span-2 flex lg:col-span-1 items-center gap-1.5 lg:justify-end">
         <ActionButtons workspace={workspace} actions={actions} onDialog={onDialog} />
       </div>
     </li>
@@ -67,7 +69,12 @@ function Doing({ workspace: { operation, failure, phase } }: { workspace: Worksp
       </p>
     );
   }
-  if (failure && phase === "failed") return <p className="truncate text-bad" title={failure.cause}>{failure.cause}</p>;
+  if (failure && phase === "failed")
+    return (
+      <p className="truncate text-bad" title={failure.cause}>
+        {failure.cause}
+      </p>
+    );
   return null;
 }
 
@@ -75,9 +82,16 @@ function Services({ workspace }: { workspace: WorkspaceView }) {
   const services = Object.entries(workspace.services);
   if (services.length === 0) return <p className="text-muted max-lg:hidden">no services</p>;
   return (
-    <ul aria-label={`Services of ${workspace.name}`} className="flex min-w-0 flex-wrap gap-x-2.5 gap-y-0.5">
+    <ul
+      aria-label={`Services of ${workspace.name}`}
+      className="flex min-w-0 flex-wrap gap-x-2.5 gap-y-0.5"
+    >
       {services.map(([name, { status }]) => (
-        <li key={name} className="flex items-center gap-1.5 text-muted" title={`${name}: ${status}`}>
+        <li
+          key={name}
+          className="flex items-center gap-1.5 text-muted"
+          title={`${name}: ${status}`}
+        >
           <span aria-hidden className={`size-1.5 rounded-full ${dot[serviceTone[status]]}`} />
           {name}
           <span className="sr-only">: {status}</span>

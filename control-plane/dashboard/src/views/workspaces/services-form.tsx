@@ -70,7 +70,9 @@ export function ServicesForm({ lines, onChange }: Props) {
         <Button size="sm" onClick={() => onChange([...lines, { name: "", command: "", port: "" }])}>
           <Plus aria-hidden /> Add a service
         </Button>
-        {lines.length === 0 && <span className="text-muted">None: what the repository configures.</span>}
+        {lines.length === 0 && (
+          <span className="text-muted">None: what the repository configures.</span>
+        )}
       </div>
     </fieldset>
   );
