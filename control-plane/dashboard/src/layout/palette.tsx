@@ -35,6 +35,7 @@ function Choices({ onClose }: { onClose(): void }) {
   return (
     <Command label="Go to" loop>
       <Command.Input
+        autoFocus
         value={text}
         onValueChange={setText}
         placeholder="A page, a workspace, a command"

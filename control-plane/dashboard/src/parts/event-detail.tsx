@@ -12,7 +12,7 @@ export function EventDetail({ view }: { view: EventView }) {
   const workspace = event.subject.startsWith("ws-") ? event.subject : undefined;
   const json = JSON.stringify(view, null, 2);
   return (
-    <div className="grid gap-3">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
       <Facts>
         <Fact name="Sequence">{sequence}</Fact>
         <Fact name="Type">{nameOf(event.type)}</Fact>

@@ -33,20 +33,24 @@ export function Dialog({ open, onClose, title, description, children, className,
             className,
           )}
         >
-          <header className="flex items-start gap-3 px-5 pt-4 pb-3">
-            <div className="min-w-0 flex-1">
-              <Radix.Title className="text-base font-semibold">{title}</Radix.Title>
-              {description && (
-                <Radix.Description className="mt-0.5 text-muted">{description}</Radix.Description>
-              )}
-            </div>
-            <Radix.Close asChild>
-              <Button variant="ghost" size="icon-sm" aria-label="Close" className="-mr-1.5">
-                <X aria-hidden />
-              </Button>
-            </Radix.Close>
+          <header className="pt-4 pr-14 pb-3 pl-5">
+            <Radix.Title className="text-base font-semibold">{title}</Radix.Title>
+            {description && (
+              <Radix.Description className="mt-0.5 text-muted">{description}</Radix.Description>
+            )}
           </header>
           <div className="min-h-0 flex-1 px-5 pb-5">{children}</div>
+          {/* Last, so that the focus goes to the content first. */}
+          <Radix.Close asChild>
+            <Button
+              variant="ghost"
+              size="icon-sm"
+              aria-label="Close"
+              className="absolute top-3.5 right-3.5"
+            >
+              <X aria-hidden />
+            </Button>
+          </Radix.Close>
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>
