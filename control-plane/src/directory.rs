@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use nexus_events::id::UserId;
 use nexus_events::user::User;
 use tokio::sync::mpsc;
@@ -33,6 +34,8 @@ pub struct Person {
     pub login: Option<String>,
     /// Public SSH keys, one line each, by fingerprint.
     pub keys: BTreeMap<String, String>,
+    /// Fingerprints of keys with a certificate, and when that ends.
+    pub certified: BTreeMap<String, Timestamp>,
 }
 
 /// All users as far as they are readable. Clones share them.
@@ -101,6 +104,14 @@ impl Directory {
             (Some(user), None) => Some(user),
             (Some(_), Some(_)) | (None, _) => None,
         }
+    }
+
+    /// Whether the key with this fingerprint is somebody's, registered or certified.
+    pub(crate) fn has_key(&self, fingerprint: &str, now: Timestamp) -> bool {
+        self.people().values().any(|person| {
+            let certified = person.certified.get(fingerprint);
+            person.keys.contains_key(fingerprint) || certified.is_some_and(|until| *until > now)
+        })
     }
 
     /// Whether anybody but `user` has the key with this fingerprint.
@@ -208,8 +219,11 @@ fn readable(state: &User, key: &UserKey) -> Person {
             key.unseal(&key_field(fingerprint), sealed)?,
         ))
     });
+    let certified = state.certified.iter();
+    let certified = certified.map(|(key, certified)| (key.clone(), certified.valid_before));
     Person {
         login,
         keys: keys.collect(),
+        certified: certified.collect(),
     }
 }

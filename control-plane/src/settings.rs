@@ -8,6 +8,8 @@ use jiff::SignedDuration;
 use nexus_events::spec::SourceRules;
 use nexus_events::workspace::OperationKind;
 
+use crate::ssh::SshListen;
+
 /// The settings of a control plane; they do not change while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -19,6 +21,8 @@ pub struct Settings {
     pub public_host: String,
     /// Ports for SSH, tried pool by pool.
     pub ssh_ports: Vec<RangeInclusive<u16>>,
+    /// Where the jump host listens.
+    pub ssh_listen: SshListen,
     /// How long after its release a port is kept from other workspaces.
     pub port_quarantine: SignedDuration,
     /// Whether workspaces live on this very machine, so that a port something else listens on
@@ -94,6 +98,7 @@ impl Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 3001)),
             public_host: "127.0.0.1".into(),
             ssh_ports: vec![2222..=2299, 32800..=34999],
+            ssh_listen: SshListen::default(),
             port_quarantine: SignedDuration::from_mins(5),
             on_this_machine: false,
             sources: SourceRules {

@@ -12,11 +12,13 @@
 
 mod access;
 mod authority;
+mod jump;
 mod post_start;
 mod push;
 mod pusher;
 
 pub(crate) use authority::UserCertificate;
+pub use jump::{JumpHost, JumpHostError, SshListen};
 pub(crate) use pusher::Pusher;
 
 use crate::clock::Clock;

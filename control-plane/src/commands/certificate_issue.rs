@@ -63,6 +63,10 @@ impl Commands {
             valid_before,
         };
         let outcome = self.on_user(user, &command, event).await?;
+        if let Some(key) = self.sealer.key(user).await? {
+            let directory = &self.queries.directory;
+            directory.note(user, &outcome.snapshot.state, &key);
+        }
         let certificate = self.authorities.certify_user(&wanted);
         let certificate = certificate.and_then(|certificate| Ok(certificate.to_openssh()?));
         Ok(Written {

@@ -10,6 +10,7 @@ use nexus_events::spec::{Provider, SourceRules};
 use nexus_nats::link::Way;
 
 use crate::settings::Settings;
+use crate::ssh::SshListen;
 
 /// Decides, records and tells what becomes of workspaces.
 #[derive(Debug, Parser)]
@@ -100,6 +101,14 @@ pub struct DaemonArguments {
     )]
     #[arg(default_value = "2222-2299,32800-34999")]
     pub ssh_ports: Vec<PortPool>,
+    /// Where the jump host listens: an address, off, or auto (127.0.0.1:3022, or any free port)
+    #[arg(
+        long,
+        env = "NEXUS_SSH_LISTEN",
+        default_value = "auto",
+        value_name = "ADDRESS"
+    )]
+    pub ssh_listen: SshListen,
 }
 
 /// Ports of one pool.
@@ -168,6 +177,7 @@ impl DaemonArguments {
             listen: self.listen,
             public_host: self.host_name.clone(),
             ssh_ports: self.ssh_ports.iter().map(|pool| pool.0.clone()).collect(),
+            ssh_listen: self.ssh_listen,
             on_this_machine: self.nats_url.is_none(),
             // Files of this machine make sense while only this machine is served.
             sources: SourceRules {

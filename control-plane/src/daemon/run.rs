@@ -17,6 +17,7 @@ use crate::backbone::Backbone;
 use crate::clock::Clock;
 use crate::http::{self, HostNames, Listeners, LocalSocket, bind_network};
 use crate::private_file;
+use crate::ssh::JumpHost;
 
 /// Serves until told to stop.
 ///
@@ -51,6 +52,7 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
     let plane = Plane::start(options).await?;
     plane.app().caught_up().await;
     first_token::ensure(&plane.app()).await?;
+    let jump_host = JumpHost::bind(settings.ssh_listen, plane.app()).await?;
     let workers = Workers::start(&arguments.worker, &settings, &connected.worker)?;
     workers.joined(plane.app().queries()).await;
     let listeners = Listeners {
@@ -61,7 +63,12 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
 
     let hosts = HostNames::loopback_and([settings.public_host.clone()]);
     let router = http::router(plane.app(), hosts, stop.clone());
+    let jumping = jump_host.map(|jump_host| tokio::spawn(jump_host.serve(stop.clone())));
     http::serve(router, listeners, stop).await;
+    if let Some(jumping) = jumping {
+        // It ends by the same token.
+        let _ = jumping.await;
+    }
     tracing::info!("nexusd stops");
     workers.stop().await;
     plane.shutdown().await;

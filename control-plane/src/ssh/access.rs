@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use nexus_events::id::{NodeId, UserId, WorkspaceId};
 use nexus_events::user::{CredentialName, Sealed, User};
 use nexus_events::workspace::Workspace;
@@ -14,7 +14,7 @@ use nexus_init_protocol::{Access, Credentials, SecretText};
 use russh::keys::PublicKey;
 
 use super::Authorities;
-use super::authority::{AuthorityError, HOST_CERTIFICATE_TIME};
+use super::authority::{AuthorityError, host_certificate_period};
 use crate::directory::key_field;
 use crate::projections;
 use crate::queries::{Queries, QueryError, credential_field};
@@ -211,7 +211,7 @@ impl Plan {
         for fingerprint in self.user.refused_at(now) {
             ("refused", fingerprint).hash(&mut access);
         }
-        renewal(now).hash(&mut access);
+        host_certificate_period(now).hash(&mut access);
         for (name, kept) in &self.user.credentials {
             (name, &kept.digest).hash(&mut credentials);
         }
@@ -220,10 +220,4 @@ impl Plan {
             credentials: credentials.finish(),
         }
     }
-}
-
-/// Host certificates are made anew when a third of their time is over.
-fn renewal(now: Timestamp) -> i64 {
-    const PERIOD: SignedDuration = SignedDuration::from_secs(HOST_CERTIFICATE_TIME.as_secs() / 3);
-    now.as_second() / PERIOD.as_secs()
 }

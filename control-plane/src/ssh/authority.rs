@@ -17,7 +17,7 @@ use russh::keys::{Certificate, HashAlg, PrivateKey, PublicKey, ssh_key};
 use crate::private_file;
 
 /// How long a host certificate lasts.
-pub(crate) const HOST_CERTIFICATE_TIME: SignedDuration = SignedDuration::from_hours(90 * 24);
+const HOST_CERTIFICATE_TIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Clocks may differ by so much.
 const SKEW: SignedDuration = SignedDuration::from_mins(2);
 /// What a user certificate allows; `user-rc` and X11 are not in it.
@@ -179,6 +179,11 @@ impl Authorities {
             && certificate.signature_key() == self.keys.user.public_key().key_data()
             && certificate.validate_at(seconds, [&ours]).is_ok()
     }
+}
+
+/// Grows with time: a host certificate is made anew with it, when a third of its time is over.
+pub(super) fn host_certificate_period(now: Timestamp) -> i64 {
+    now.as_second() / (HOST_CERTIFICATE_TIME.as_secs() / 3)
 }
 
 fn builder(

@@ -9,6 +9,7 @@ mod access;
 mod certificates;
 mod credentials;
 mod inits;
+mod jump;
 mod keys;
 mod stock;
 #[path = "../core/world.rs"]

@@ -47,7 +47,7 @@ impl Stock {
         let configuration = folder.path().join("config");
         let text = format!(
             "BatchMode yes\nIdentitiesOnly yes\nIdentityFile {}\nUserKnownHostsFile {}\n\
-             GlobalKnownHostsFile /dev/null\nStrictHostKeyChecking yes\nLogLevel ERROR\n\
+             GlobalKnownHostsFile /dev/null\nStrictHostKeyChecking yes\nLogLevel INFO\n\
              IdentityAgent none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n",
             key.private().display(),
             known.path().display()
@@ -105,6 +105,7 @@ impl Stock {
             child,
             output,
             _input: input,
+            _stock: self.clone(),
         }
     }
 }
@@ -114,6 +115,8 @@ pub(crate) struct Session {
     child: Child,
     output: Lines<BufReader<ChildStdout>>,
     _input: Option<ChildStdin>,
+    /// Its files are read as it goes.
+    _stock: Stock,
 }
 
 impl Session {

@@ -39,10 +39,12 @@ pub(crate) async fn add(
         .commands()
         .add_user_key(&identity, user, &key.public_key, &context)
         .await?;
+    api.in_force(written.sequence).await;
     Ok(Fresh::ok(written.sequence, written.value))
 }
 
-/// Let a key in no more. One that is not there changes nothing.
+/// Let a key in no more: what it opened is closed within a second. One that is not there changes
+/// nothing.
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}/keys/{fingerprint}", tag = USERS,
     params(
@@ -61,6 +63,7 @@ pub(crate) async fn remove(
         .commands()
         .remove_user_key(&identity, user, &fingerprint, &context)
         .await?;
+    api.in_force(written.sequence).await;
     Ok(Fresh::ok(written.sequence, written.value))
 }
 

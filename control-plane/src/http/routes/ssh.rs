@@ -41,5 +41,6 @@ pub(crate) async fn certify(
         .commands()
         .issue_certificate(&identity, request, &context)
         .await?;
+    api.in_force(written.sequence).await;
     Ok(Fresh::ok(written.sequence, written.value).with_status(StatusCode::CREATED))
 }
