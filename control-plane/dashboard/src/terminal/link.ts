@@ -121,7 +121,7 @@ export class TerminalLink {
 
   /** The session is over: what comes next is another one. */
   private forget(): void {
-    this.session = this.options.session === "new" ? "new" : undefined;
+    this.session = this.options.session;
     this.offsets = nothing;
     this.ended = false;
   }

@@ -10,7 +10,7 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { type ITheme, Terminal } from "@xterm/xterm";
 import { allowed, textOf } from "./clipboard";
-import { adoptingStyles, documentForTerminals } from "./styles";
+import { adoptingStyles, allowStyleAttributes } from "./styles";
 
 export interface Screen {
   terminal: Terminal;
@@ -32,7 +32,6 @@ export function openScreen(into: HTMLElement, options: ScreenOptions): Screen {
     allowProposedApi: true,
     cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
     disableStdin: options.readOnly,
-    documentOverride: documentForTerminals,
     fontFamily: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
     fontSize: options.fontSize,
     linkHandler: { activate: (_, url) => follow(url, options), allowNonHttpProtocols: false },
@@ -51,6 +50,7 @@ export function openScreen(into: HTMLElement, options: ScreenOptions): Screen {
   terminal.unicode.activeVersion = "11";
   terminal.loadAddon(new WebLinksAddon((_, url) => follow(url, options)));
   guardClipboard(terminal, into);
+  allowStyleAttributes();
   adoptingStyles(() => terminal.open(into));
   accelerate(terminal);
   return { terminal, fit, search, dispose: () => terminal.dispose() };

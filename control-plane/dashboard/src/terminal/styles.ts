@@ -1,9 +1,9 @@
 // Styles that xterm.js makes while it runs, without inline styles.
 //
 // xterm.js writes its theme and sizes into `<style>` elements, and colours of single letters into
-// `style` attributes; a content security policy without `unsafe-inline` refuses both. Given the
-// document below instead of the page's own, it gets elements whose text becomes a constructed style
-// sheet and whose `style` attribute is written through the object model; neither is an inline style.
+// `style` attributes; a content security policy without `unsafe-inline` refuses both. Here the text
+// of those elements becomes a constructed style sheet, and the attribute is written through the
+// object model: to the same effect, and neither is an inline style.
 
 type Make = (tag: string, options?: ElementCreationOptions) => HTMLElement;
 
@@ -27,7 +27,8 @@ function adopted(): HTMLElement {
     },
     remove: {
       value: () => {
-        document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each !== sheet);
+        const others = document.adoptedStyleSheets.filter((each) => each !== sheet);
+        document.adoptedStyleSheets = others;
         Element.prototype.remove.call(element);
       },
     },
@@ -35,31 +36,19 @@ function adopted(): HTMLElement {
   return element;
 }
 
+const createElement: Make = (tag, options) => (tag === "style" ? adopted() : make(tag, options));
+
 function setAttribute(this: HTMLElement, name: string, value: string): void {
   if (name === "style") this.style.cssText = value;
   else Element.prototype.setAttribute.call(this, name, value);
 }
 
-const createElement: Make = (tag, options) => {
-  if (tag === "style") return adopted();
-  const element = make(tag, options);
-  if (tag === "span") element.setAttribute = setAttribute;
-  return element;
-};
+/** Lets `style` attributes that scripts set go through the object model, on the whole page. */
+export function allowStyleAttributes(): void {
+  HTMLElement.prototype.setAttribute = setAttribute;
+}
 
-/** This document, except for how elements are made. */
-export const documentForTerminals: Document = new Proxy(document, {
-  get(target, name) {
-    if (name === "createElement") return createElement;
-    const value: unknown = Reflect.get(target, name, target);
-    return typeof value === "function" ? (value.bind(target) as unknown) : value;
-  },
-});
-
-/**
- * Does `work` while the page's own document makes elements the same way: one of xterm.js's style
- * elements is asked of it whatever document was given.
- */
+/** Does `work`, which opens a terminal, while style elements are made as above. */
 export function adoptingStyles(work: () => void): void {
   Object.defineProperty(document, "createElement", { value: createElement, configurable: true });
   try {
