@@ -1,5 +1,6 @@
 //! The link: streams to the init of a workspace, on both ways.
 
+mod apart;
 mod direct;
 mod faults;
 mod relay;
