@@ -57,7 +57,7 @@ async fn quiet(client: &Client, complaints: &mut mpsc::UnboundedReceiver<String>
 }
 
 /// What each role may publish to: the control plane, a worker, the command line.
-const MATRIX: [(&str, [bool; 3]); 36] = [
+const MATRIX: [(&str, [bool; 3]); 39] = [
     ("nexus.evt.workspace.ws-7", [true, true, false]),
     ("nexus.evt.node.node-7", [true, true, false]),
     ("nexus.evt.user.user-7", [true, false, false]),
@@ -125,6 +125,13 @@ const MATRIX: [(&str, [bool; 3]); 36] = [
     ("_INBOX_control-plane.x", [false, false, false]),
     ("_INBOX_control-plane.exec.x", [false, true, false]),
     ("_INBOX_cli.x", [false, false, false]),
+    // Streams: opened by the control plane only, answered by workers.
+    ("nexus.link.node-7.stream-7", [true, false, false]),
+    (
+        "_INBOX_control-plane.link.gateway-7.stream-7",
+        [false, true, false],
+    ),
+    ("_INBOX_control-plane.link.x", [false, false, false]),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -161,6 +168,8 @@ async fn nobody_hears_what_is_not_for_them() {
             }
         }
         assert!(may_subscribe(&server, role, &format!("{}.x", role.inbox()), false).await);
+        let streams = may_subscribe(&server, role, "nexus.link.node-7.*", false).await;
+        assert_eq!(streams, role == Role::Worker, "{role:?} hears streams");
     }
 }
 
