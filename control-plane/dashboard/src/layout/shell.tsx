@@ -59,11 +59,26 @@ export function Shell() {
         </main>
       </div>
       <Following />
+      <Arrival pathname={pathname} />
       <Palette open={open === "palette"} onClose={close} />
       <Help open={open === "help"} onClose={close} />
       <Dialog open={open === "menu"} onClose={close} title="Menu" side className="left-0 max-w-72">
         <Navigation onPalette={palette} onHelp={help} />
       </Dialog>
     </div>
+  );
+}
+
+/** Says where one has arrived to who does not see it. */
+function Arrival({ pathname }: { pathname: string }) {
+  const [title, setTitle] = useState("");
+  useEffect(() => {
+    const timer = setTimeout(() => setTitle(document.title), 300);
+    return () => clearTimeout(timer);
+  }, [pathname]);
+  return (
+    <p role="status" className="sr-only">
+      {title}
+    </p>
   );
 }

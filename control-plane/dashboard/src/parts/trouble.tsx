@@ -30,7 +30,9 @@ export function Trouble({ problem, onRetry, className }: Props) {
         <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
         <div className="min-w-0 flex-1 wrap-anywhere">
           <p className="font-semibold">{problem.title}</p>
-          <p className="mt-0.5">{problem.detail}</p>
+          <p className="mt-0.5">
+            <Words text={problem.detail} />
+          </p>
           {problem.errors && problem.errors.length > 1 && (
             <ul className="mt-1 list-disc pl-4">
               {problem.errors.map((error) => (
@@ -43,7 +45,7 @@ export function Trouble({ problem, onRetry, className }: Props) {
           {problem.hint && (
             <p className="mt-2 flex flex-wrap items-center gap-1">
               <span>
-                What to do: <Hint text={problem.hint} />
+                What to do: <Words text={problem.hint} />
               </span>
               {command && <CopyButton text={command} label="Copy the command" />}
             </p>
@@ -64,7 +66,8 @@ export function Trouble({ problem, onRetry, className }: Props) {
   );
 }
 
-function Hint({ text }: { text: string }) {
+/** A sentence with what stands between backquotes as code. */
+function Words({ text }: { text: string }) {
   if (commandIn(text) === text) return <code>{text}</code>;
   return text
     .split("`")

@@ -30,6 +30,8 @@ export interface LinkOptions {
   /** A session to take up, `new`, or nothing for one of its own. */
   session: string | undefined;
   readOnly: boolean;
+  /** Asks for the workspace: a browser does not tell why a WebSocket was refused. */
+  probe(): Promise<unknown>;
   size(): { cols: number; rows: number };
   /** Bytes for the screen; `shown` is to be called when they are on it. */
   onBytes(bytes: Uint8Array, shown: () => void): void;
@@ -41,9 +43,24 @@ export interface LinkOptions {
   onLatency(ms: number): void;
 }
 
+interface End {
+  text: string;
+  /** Whether it is worth coming back by itself. */
+  returns: boolean;
+  code: number;
+}
+
+function refusal(error: unknown): End {
+  const { detail, status } = problemOf(error);
+  const final = error instanceof Refused && [401, 403, 404].includes(status);
+  return { text: detail, returns: !final, code: 0 };
+}
+
 const PING_MS = 3000;
 /** Without a pong for this long the connection is dead. */
 const SILENCE_MS = 12_000;
+/** The close code of a connection that ended without one. */
+const NO_ANSWER = 1006;
 
 export class TerminalLink {
   private readonly options: LinkOptions;
@@ -136,17 +153,26 @@ export class TerminalLink {
     });
   }
 
-  private async once(): Promise<{ text: string; returns: boolean; code: number }> {
+  private async once(): Promise<End> {
     this.options.onState({ at: "connecting", message: "Connecting" });
     let ticket: string;
     try {
       ({ ticket } = await signIn.ticket());
     } catch (error) {
-      const problem = problemOf(error);
-      const final = error instanceof Refused && [401, 403, 404].includes(problem.status);
-      return { text: problem.detail, returns: !final, code: 0 };
+      return refusal(error);
     }
     if (this.closed) return { text: "", returns: false, code: 0 };
+    const end = await this.connected(ticket);
+    if (end.opened || this.closed) return end;
+    try {
+      await this.options.probe();
+    } catch (error) {
+      return refusal(error);
+    }
+    return end;
+  }
+
+  private connected(ticket: string): Promise<End & { opened: boolean }> {
     const url = new URL(this.address(), location.href);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     return new Promise((resolve) => {
@@ -154,16 +180,28 @@ export class TerminalLink {
       socket.binaryType = "arraybuffer";
       this.socket = socket;
       this.lastHeard = Date.now();
-      const beat = setInterval(() => this.ping(socket), PING_MS);
+      let opened = false;
+      const ends = (code: number, reason: string) => {
+        clearInterval(beat);
+        socket.onclose = null;
+        socket.onmessage = null;
+        resolve({ ...closeReason(code, reason), code, opened });
+      };
+      const beat = setInterval(() => {
+        if (Date.now() - this.lastHeard <= SILENCE_MS) return this.ping(socket);
+        // A dead network does not even close: the socket is left to itself.
+        socket.close();
+        ends(NO_ANSWER, "");
+      }, PING_MS);
       socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
         this.lastHeard = Date.now();
         if (typeof data === "string") this.told(parseTold(data));
         else this.bytes(new Uint8Array(data));
       };
-      socket.onclose = ({ code, reason }) => {
-        clearInterval(beat);
-        resolve({ ...closeReason(code, reason), code });
+      socket.onopen = () => {
+        opened = true;
       };
+      socket.onclose = ({ code, reason }) => ends(code, reason);
     });
   }
 
@@ -181,7 +219,6 @@ export class TerminalLink {
 
   private ping(socket: WebSocket): void {
     if (socket.readyState !== WebSocket.OPEN) return;
-    if (Date.now() - this.lastHeard > SILENCE_MS) return socket.close(4000, "no answer");
     this.pings += 1;
     this.pinged.set(this.pings, performance.now());
     this.say({ type: "ping", id: this.pings });

@@ -62,6 +62,7 @@ export function useTerminal(options: Options): Pane {
       path: workspaces.terminalPath(workspace),
       session,
       readOnly: latest.current.readOnly,
+      probe: () => workspaces.read(workspace),
       size: () => ({ cols: terminal.cols, rows: terminal.rows }),
       onBytes: (bytes, shown) => terminal.write(bytes, shown),
       onSession: (_, created, only) => {
