@@ -1,6 +1,6 @@
 //! R8: `yes` for a minute beside a terminal that is typed into, over either link.
-
 #![expect(clippy::print_stdout, reason = "a bench's result is what it prints")]
+
 use std::time::Duration;
 
 use anyhow::Context as _;

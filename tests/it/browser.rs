@@ -154,6 +154,7 @@ async fn a_minute_of_broken_connections_leaves_no_gap_in_a_browser() -> anyhow::
 }
 
 /// Runs a script for four minutes at most; what it printed is part of a failure.
+#[expect(clippy::print_stdout, reason = "the figures a script measured")]
 async fn run(mut script: Command) -> anyhow::Result<()> {
     let child = script
         .stdout(Stdio::piped())
