@@ -164,6 +164,13 @@ async fn a_foreign_page_opens_no_web_socket() -> anyhow::Result<()> {
                 "{path} from {origin} with a token: {opened:?}"
             );
         }
+        // Only a program may say nothing of where it comes from, and a program has a token.
+        let headers = [("Cookie", cookie.as_str())];
+        let opened = world.door(None)?.open(&path, &[BINARY], &headers).await;
+        ensure!(
+            matches!(opened, Err(Refused::Status(401 | 403, _))),
+            "{path} with a cookie from nowhere: {opened:?}"
+        );
     }
     Ok(())
 }

@@ -113,6 +113,10 @@ async fn nothing_of_a_workspace_answers_a_stranger_or_another_tenant() -> anyhow
                 reply.body
             );
             let text = reply.body.to_string();
+            ensure!(
+                !text.contains("there is nothing at"),
+                "no such route: {text}"
+            );
             ensure!(!text.contains("desk"), "it says whose it is: {text}");
         }
     }
