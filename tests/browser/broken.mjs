@@ -2,7 +2,7 @@
 // the list has every event once.
 
 import assert from "node:assert/strict";
-import { base, open, picture, signIn, tell, workspace } from "./harness.mjs";
+import { base, open, picture, signIn, tell, workspace, nothing } from "./harness.mjs";
 
 const MINUTE = Number(process.env.NEXUS_MILLISECONDS);
 /** The API without the network that breaks. */
@@ -75,5 +75,5 @@ await tell(async (browser) => {
   assert.deepEqual(gaps, [], `gaps or doubles before ${gaps}`);
   assert.ok(found.length >= made, `${found.length} rows of ${made}`);
   console.log(`${found.length} rows, ${made} events made, at ${base}`);
-  assert.deepEqual(wrong, [], wrong.join("\n"));
+  nothing(wrong);
 });

@@ -112,3 +112,8 @@ export async function ask(method, path, body) {
   assert.ok(reply.ok, `${method} ${path}: ${reply.status} ${text}`);
   return text ? JSON.parse(text) : undefined;
 }
+
+/** Fails with everything that is wrong, in as many lines. */
+export function nothing(wrong) {
+  if (wrong.length > 0) throw new Error(`${wrong.length} things are wrong:\n${wrong.join("\n")}`);
+}

@@ -2,7 +2,7 @@
 // window, copy and paste, and a page that comes back to the same session.
 
 import assert from "node:assert/strict";
-import { barriers, base, open, picture, signIn, tell, workspace } from "./harness.mjs";
+import { barriers, base, open, picture, signIn, tell, workspace, nothing } from "./harness.mjs";
 
 const path = `/workspaces/${workspace}/terminal`;
 
@@ -141,5 +141,5 @@ await tell(async (browser) => {
   await phone.page.locator(".xterm-screen").first().waitFor();
   await phone.page.waitForTimeout(500);
   await picture(phone.page, "terminal-phone");
-  assert.deepEqual(wrong, [], wrong.join("\n"));
+  nothing(wrong);
 });

@@ -92,7 +92,7 @@ async fn outlives(provider: &str) -> anyhow::Result<()> {
     plane.restart().await?;
     plane.nodes_joined().await?;
     early.answers("with another nexusd").await?;
-    let mut late = Open::on(&host).await.context("a new login afterwards")?;
+    let mut late = logged_in(&host).await.context("a new login afterwards")?;
     plane.kill().await?;
     plane.kill_processes("nexus-worker")?;
     plane.kill_processes("nats-server")?;
@@ -102,7 +102,7 @@ async fn outlives(provider: &str) -> anyhow::Result<()> {
     plane.nodes_joined().await?;
     early.answers("at last").await?;
     late.answers("at last").await?;
-    Open::on(&host).await.context("a new login at last")?;
+    logged_in(&host).await.context("a new login at last")?;
     Ok(())
 }
 
@@ -150,7 +150,8 @@ async fn add_key(plane: &Plane, user: &str, key: &PublicKey) -> anyhow::Result<(
         .map(drop)
 }
 
-/// A key is let in as soon as the workspace has heard of it: a moment after it was added.
+/// A key is let in as soon as the workspace has heard of it, and a port answers as soon as a new
+/// worker listens on it: a moment after it was added, or it was started.
 async fn logged_in(host: &Host) -> anyhow::Result<Open> {
     let begins = Instant::now();
     loop {
