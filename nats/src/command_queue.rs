@@ -8,7 +8,7 @@
 //!                                 retry_after ──┤ comes back later
 //!                                 give_up ──────┤ parked with the reason, then taken away
 //!                                 dropped ──────┤ comes back at once (shutdown, panic)
-//!                                 worker dies ──┘ comes back after 10 s, at most 5 times
+//!                                 worker dies ──┘ comes back after 5 s, at most 5 times
 //! ```
 //!
 //! An acknowledgement is no fence: a late one of a slow worker is accepted while another already

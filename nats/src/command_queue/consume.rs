@@ -27,7 +27,7 @@ use crate::topology::COMMANDS;
 pub(super) const DELIVERIES: u64 = 5;
 /// How long a worker may be silent about a delivery before the next one. Always the same: with a
 /// list of growing patience (`backoff`) the server would also stretch the delay a worker asks for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 const EXPIRES: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(12);
@@ -84,7 +84,7 @@ impl CommandQueue {
 impl CommandConsumer {
     /// The next command, as soon as there is one. Call it only with room for a command, and poll
     /// it until it answers: one that arrives while nobody polls waits, and is given to another
-    /// worker after 10 s. Dropping the future loses nothing.
+    /// worker after 5 s. Dropping the future loses nothing.
     ///
     /// A message that cannot be read is parked with the reason and skipped.
     ///

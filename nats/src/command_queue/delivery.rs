@@ -16,8 +16,8 @@ use crate::feed::FeedMessage;
 use crate::parked::Parked;
 use crate::subject::CommandSubject;
 
-/// How often a delivery says that it is being worked on; a third of the shortest patience.
-const PROGRESS: Duration = Duration::from_secs(3);
+/// How often a delivery says that it is being worked on: three times within the patience.
+const PROGRESS: Duration = Duration::from_millis(1_500);
 /// How often an acknowledgement without answer is repeated.
 const TRIES: u32 = 3;
 
@@ -101,7 +101,7 @@ fn deliveries(reply: &str) -> Option<u64> {
         .ok()
 }
 
-/// A command, held. While it lives it tells the server every 3 s that it is being worked on;
+/// A command, held. While it lives it tells the server every 1.5 s that it is being worked on;
 /// dropped without an answer it goes back to the queue at once.
 #[derive(Debug)]
 pub struct Delivery {
@@ -200,7 +200,7 @@ impl Drop for Delivery {
             return;
         }
         let (bus, reply) = (self.bus.clone(), self.received.reply.clone());
-        // Without a runtime the process is ending; the server notices within 10 s.
+        // Without a runtime the process is ending; the server notices within 5 s.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 let sent = bus.client.publish(reply, "-NAK".into()).await;

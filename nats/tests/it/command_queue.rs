@@ -100,10 +100,10 @@ async fn what_is_dropped_comes_back_at_once() {
     queue.publish(&command(workspace(), None)).await.unwrap();
     let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
     drop(soon("it", consumer.next()).await.unwrap());
-    let again = tokio::time::timeout(Duration::from_secs(5), consumer.next());
+    let again = tokio::time::timeout(Duration::from_secs(3), consumer.next());
     let again = again
         .await
-        .expect("before its patience of 10 s ends")
+        .expect("before its patience of 5 s ends")
         .unwrap();
     assert_eq!(again.attempt(), 2);
 }
@@ -124,7 +124,7 @@ async fn a_retry_comes_later_and_a_waiting_worker_is_not_disturbed() {
     assert_eq!((again.command(), again.attempt()), (&first, 2));
 }
 
-/// A worker that dies keeps its command for 10 s, one that works keeps it for as long as it takes.
+/// A worker that dies keeps its command for 5 s, one that works keeps it for as long as it takes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_moves_on_from_a_dead_worker_only() {
     let server = TestServer::start().await;
@@ -148,7 +148,7 @@ async fn a_command_moves_on_from_a_dead_worker_only() {
     let moved = soon("the dead worker's", consumer.next()).await.unwrap();
     assert_eq!((moved.command(), moved.attempt()), (&dead, 2));
     moved.done().await.unwrap();
-    // More than 10 s have passed by now; nobody else was given what is worked on.
+    // More than 5 s have passed by now; nobody else was given what is worked on.
     let mut other = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
     let none = tokio::time::timeout(Duration::from_secs(1), other.next()).await;
     assert!(none.is_err(), "{none:?}");

@@ -361,3 +361,6 @@ impl Changed {
         writer: true,
     };
 }
+
+#[cfg(test)]
+mod tests;
