@@ -14,6 +14,7 @@ mod credentials_change;
 mod execute;
 mod node_drain;
 mod parked;
+mod port_reservation;
 mod ports;
 mod problem;
 mod public_key;

@@ -17,6 +17,8 @@ use crate::sealing::{Sealer, SealingError, UserKey};
 
 /// The largest value, in bytes: sealed and in base64 it must fit a message of the bucket.
 pub const MOST_BYTES: usize = 32 << 10;
+/// The most bytes all credentials of a user have together: they go to an init in one frame.
+pub const MOST_BYTES_TOGETHER: usize = 160 << 10;
 
 type Values = HashMap<(UserId, String), Bytes>;
 

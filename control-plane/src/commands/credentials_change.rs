@@ -31,6 +31,7 @@ impl Commands {
         let wanted = checked(change)?;
         let _alone = self.changing_values.lock().await;
         let before = self.queries.user_state(identity, user)?;
+        self.check_together(user, &before, &wanted).await?;
         let mut set = BTreeMap::new();
         let mut removed = BTreeSet::new();
         for (name, value) in wanted {
@@ -52,6 +53,35 @@ impl Commands {
             value: credentials_view(&after.state, after.sequence),
             sequence: after.sequence,
         })
+    }
+}
+
+impl Commands {
+    /// What would be in force has to fit into one message to an init.
+    async fn check_together(
+        &self,
+        user: UserId,
+        before: &User,
+        wanted: &Wanted,
+    ) -> Result<(), CommandError> {
+        let new = wanted.values().flatten().map(String::len);
+        let mut together: usize = new.sum();
+        let key = self.queries.vault.key(user).await?;
+        for (name, kept) in &before.credentials {
+            let (Some(key), false) = (&key, wanted.contains_key(name)) else {
+                continue;
+            };
+            let field = credential_field(name);
+            let vault = &self.queries.vault;
+            let value = vault.open(user, key, &field, &kept.digest).await?;
+            together += value.map_or(0, |value| value.len());
+        }
+        if together > vault::MOST_BYTES_TOGETHER {
+            let most = vault::MOST_BYTES_TOGETHER;
+            let cause = format!("{together} bytes together, and {most} at most");
+            return Err(CommandError::field("credentials", cause));
+        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use nexus_events::claim::{ClaimEvent, ClaimId};
 
+use super::port_reservation::{Reservation, Reservations};
+
 /// What is known of the ports of the pools.
 #[derive(Debug, Default)]
 pub(crate) struct Ports {
@@ -28,6 +30,18 @@ struct Taken {
     released: HashMap<u16, Timestamp>,
     /// Being claimed by requests of this process.
     tried: HashSet<u16>,
+    /// Claimed by this process a moment ago.
+    reserved: Reservations,
+}
+
+impl Candidate<'_> {
+    /// The claim was let: other Nexuses are kept off until a worker listens.
+    pub(super) fn claimed(mut self) -> u16 {
+        if let Some(reservation) = self.reservation.take() {
+            self.ports.lock().reserved.keep(reservation);
+        }
+        self.port
+    }
 }
 
 /// Among which ports one is looked for, and how.
@@ -46,6 +60,8 @@ pub(super) struct Candidate<'a> {
     pub(super) port: u16,
     /// How long ago it must have been released by others, for the claim to be let.
     pub(super) quarantine: SignedDuration,
+    /// Where workspaces live on this machine: our word to other Nexuses.
+    reservation: Option<Reservation>,
     ports: &'a Ports,
 }
 
@@ -76,6 +92,7 @@ impl Ports {
             }
             ClaimEvent::Released { at, .. } => {
                 taken.held.remove(port);
+                taken.reserved.let_go(*port);
                 taken.released.insert(*port, *at);
             }
         }
@@ -90,11 +107,15 @@ impl Ports {
         refused: &HashSet<u16>,
     ) -> Option<Candidate<'_>> {
         let mut taken = self.lock();
-        let is_free = |port: &u16| {
-            !taken.held.contains(port)
-                && !taken.tried.contains(port)
-                && !refused.contains(port)
-                && (!wanted.on_this_machine || can_listen(*port))
+        let mut reservation = None;
+        let mut is_free = |port: &u16| {
+            let is_known =
+                taken.held.contains(port) || taken.tried.contains(port) || refused.contains(port);
+            if is_known || !wanted.on_this_machine {
+                return !is_known;
+            }
+            reservation = can_listen(*port).then(|| Reservation::of(*port)).flatten();
+            reservation.is_some()
         };
         let all = || wanted.pools.iter().cloned().flatten();
         let released = |port: &u16| taken.released.get(port).copied();
@@ -106,7 +127,9 @@ impl Ports {
         let (port, quarantine) = match rested {
             Some(port) => (port, wanted.quarantine),
             None => {
-                let longest = all().filter(is_free).min_by_key(released)?;
+                let mut by_rest: Vec<_> = all().collect();
+                by_rest.sort_by_key(released);
+                let longest = by_rest.into_iter().find(is_free)?;
                 (longest, SignedDuration::ZERO)
             }
         };
@@ -114,6 +137,7 @@ impl Ports {
         Some(Candidate {
             port,
             quarantine,
+            reservation,
             ports: self,
         })
     }
@@ -176,6 +200,22 @@ mod tests {
         };
         assert!(ports.candidate(&here, &refused).is_none());
         assert!(ports.candidate(&among(&pools), &refused).is_some());
+    }
+
+    #[test]
+    fn two_nexuses_on_one_machine_take_two_ports() {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let first = free.local_addr().unwrap().port();
+        drop(free);
+        let (pools, refused) = ([first..=first.saturating_add(50)], HashSet::new());
+        let here = Wanted {
+            on_this_machine: true,
+            ..among(&pools)
+        };
+        let (ours, theirs) = (Ports::default(), Ports::default());
+        let our_port = ours.candidate(&here, &refused).unwrap().claimed();
+        let their_port = theirs.candidate(&here, &refused).unwrap().claimed();
+        assert_ne!(our_port, their_port);
     }
 
     #[test]

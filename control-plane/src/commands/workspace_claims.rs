@@ -110,7 +110,7 @@ impl Commands {
         while let Some(candidate) = self.ports.candidate(&wanted, &refused) {
             let id = ClaimId::Port(candidate.port);
             match self.try_claim(claimant, &id, candidate.quarantine).await? {
-                Ok(()) => return Ok(candidate.port),
+                Ok(()) => return Ok(candidate.claimed()),
                 // Another process was first, or has just let go of it.
                 Err(_) => refused.insert(candidate.port),
             };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nexus_control_plane::backbone::Backbone;
 use nexus_events::spec::Provider;
-use nexus_events::view::{CredentialsChange, Scripts};
+use nexus_events::view::{CertificateRequest, CredentialsChange, Scripts};
 use nexus_init_protocol::ExecSpec;
 
 use crate::inits::{Init, PATIENCE, USER, Ways, is_skipped};
@@ -200,5 +200,48 @@ async fn credentials_and_the_script_reach_the_workspace() {
     let spec = ExecSpec::new(["sh", "-c", "echo $TOKEN"]);
     let output = init.client.exec_to_end(&spec, 1024).await.unwrap();
     assert_eq!(output.stdout, b"two\n");
+    world.plane.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_erased_is_out_within_a_second_and_nobody_vouches_for_them() {
+    if is_skipped() {
+        return;
+    }
+    let ways = Ways::default();
+    let world = world(&ways).await;
+    let ada = world.person("ada", 1).await;
+    let node = world.node(Provider::Fake).await;
+    let workspace = world.create(&ada, "hello").await.workspace;
+    let init = Init::start().await;
+    ways.lead(workspace, &init);
+    world.bring_up_with(workspace, node, &init).await;
+    init.until("it is told", |access, _| access > 0).await;
+    let key = KeyPair::ed25519();
+    let (commands, context) = (world.app.commands(), world.context());
+    let request = CertificateRequest {
+        public_key: key.public(),
+        workspace: Some("hello".into()),
+        valid_seconds: None,
+    };
+    let issued = commands.issue_certificate(&ada, request, &context).await;
+    std::fs::write(key.certificate(), issued.unwrap().value.certificate).unwrap();
+    let known = Known::authority(&world.app.authorities().host_authority());
+    let port = serve_ssh(init.client.clone()).await;
+    let stock = Stock::new(&key, &known)
+        .port(port)
+        .alias(&workspace.to_string());
+    let host = format!("{USER}@127.0.0.1");
+    let mut session = stock.session(&host, "echo in; cat").await;
+    session.line("in").await;
+
+    let began = Instant::now();
+    let user = ada.user().unwrap();
+    commands.erase_user(&ada, user, &context).await.unwrap();
+    session.ended().await;
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let refused = stock.run(&host, "true").await;
+    assert_eq!(refused.status.code(), Some(255), "{refused:?}");
     world.plane.shutdown().await;
 }

@@ -91,6 +91,23 @@ async fn wrong_names_are_told_all_at_once_and_nothing_changes() {
 }
 
 #[tokio::test]
+async fn all_of_them_have_to_fit_into_one_message() {
+    let world = World::in_memory().await;
+    let ada = world.person("ada", 1).await;
+    let large = "x".repeat(nexus_control_plane::vault::MOST_BYTES);
+    for number in 0..5 {
+        let one = serde_json::json!({"env": {format!("V{number}"): large}});
+        put(&world, &ada, one).await.unwrap();
+    }
+    let more = serde_json::json!({"env": {"V5": "x"}});
+    let problem = put(&world, &ada, more.clone()).await.unwrap_err();
+    assert_eq!(problem.errors[0].field, "credentials");
+    let instead = serde_json::json!({"env": {"V5": "x", "V0": null}});
+    put(&world, &ada, instead).await.unwrap();
+    assert_eq!(names(&world, &ada).len(), 5);
+}
+
+#[tokio::test]
 async fn what_is_hers_is_not_his() {
     let world = World::in_memory().await;
     let (ada, bob) = (world.person("ada", 1).await, world.person("bob", 2).await);
@@ -141,8 +158,11 @@ async fn a_value_is_in_no_file_and_gone_with_its_user() {
     let queries = world.app.queries();
     assert_eq!(queries.scripts(&ada, user).await.unwrap(), scripts);
 
-    assert_nowhere(server.folder());
-    assert_nowhere(world.home.path());
+    for folder in [server.folder(), world.home.path()] {
+        assert_nowhere(folder);
+        // The search does find what is there: the name of what holds it.
+        assert!(!holding(folder, &["env.TOKEN".to_owned()]).is_empty());
+    }
 
     commands
         .erase_user(&ada, user, &world.context())
@@ -159,7 +179,12 @@ async fn a_value_is_in_no_file_and_gone_with_its_user() {
 
 /// No file below holds the canary, plain or in base64.
 fn assert_nowhere(folder: &Path) {
-    let mut looked_at = 0;
+    assert_eq!(holding(folder, &needles()), Vec::<String>::new());
+}
+
+/// The files below that hold one of the texts.
+fn holding(folder: &Path, texts: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
@@ -172,21 +197,15 @@ fn assert_nowhere(folder: &Path) {
             let Ok(bytes) = std::fs::read(&path) else {
                 continue;
             };
-            looked_at += bytes.len();
-            let shown = path.display();
-            for text in needles() {
-                let found = bytes
+            let holds = |text: &String| {
+                bytes
                     .windows(text.len())
-                    .any(|part| part == text.as_bytes());
-                assert!(!found, "{text} is in {shown}");
-            }
+                    .any(|part| part == text.as_bytes())
+            };
+            found.extend(texts.iter().any(holds).then(|| path.display().to_string()));
         }
     }
-    assert!(
-        looked_at > 1_000,
-        "there was something to look at in {}",
-        folder.display()
-    );
+    found
 }
 
 /// The canary as it would look at any offset within base64.
