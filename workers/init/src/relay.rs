@@ -13,7 +13,7 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
-use tokio::io::{Interest, ReadBuf};
+use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
 /// Bytes under way in one direction.
@@ -75,30 +75,33 @@ impl Socket {
         Ok(rustix::net::send(self, bytes, SendFlags::NOSIGNAL)?)
     }
 
-    /// As `AsyncRead`, for whoever shares the socket; one task reads at a time.
+    /// Reads for whoever shares the socket, one task at a time; 0 at the end.
     pub(crate) fn poll_read(
         &self,
         context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(match self {
                 Self::Tcp(stream) => stream.poll_read_ready(context),
                 Self::Unix(stream) => stream.poll_read_ready(context),
             })?;
-            let read = || Ok(rustix::io::read(self, buffer.initialize_unfilled())?);
+            let read = || Ok(rustix::io::read(self, &mut *buffer)?);
             match self.attempt(Interest::READABLE, read) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(count) => {
-                    buffer.advance(count);
-                    return Poll::Ready(Ok(()));
+                Ok(count) if (1..buffer.len()).contains(&count) => {
+                    // There was no more: the next read waits without asking the kernel again. The
+                    // end of the stream is remembered apart from this.
+                    let drained = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                    let _forgotten = self.attempt(Interest::READABLE, drained);
+                    return Poll::Ready(Ok(count));
                 }
+                other => return Poll::Ready(other),
             }
         }
     }
 
-    /// As `AsyncWrite`, for whoever shares the socket; one task writes at a time.
+    /// Writes for whoever shares the socket, one task at a time.
     pub(crate) fn poll_write(
         &self,
         context: &mut Context<'_>,

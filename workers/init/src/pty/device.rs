@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 
 use nexus_init_protocol::TerminalSize;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use tokio::net::unix::pipe::{Receiver, Sender};
@@ -13,13 +14,12 @@ use crate::user::Account;
 
 /// Our side of a pseudo-terminal.
 ///
-/// To the event loop a terminal is like a pipe that goes both ways, so it is registered once for
-/// reading and once for writing.
+/// To the event loop a terminal is like a pipe that goes both ways. It is registered for reading; for
+/// writing only while a write has to wait, since every byte the program reads would wake us.
 #[derive(Debug)]
 pub(crate) struct Device {
     control: OwnedFd,
     shown: Receiver,
-    typed: Sender,
 }
 
 impl Device {
@@ -39,7 +39,6 @@ impl Device {
         rustix::io::ioctl_fionbio(&ours, true)?;
         let device = Self {
             shown: Receiver::from_file_unchecked(ours.try_clone()?.into())?,
-            typed: Sender::from_file_unchecked(ours.try_clone()?.into())?,
             control: ours,
         };
         device.resize(size)?;
@@ -79,16 +78,22 @@ impl Device {
     /// Types all of `bytes`.
     pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            self.typed.writable().await?;
-            match self.typed.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                written => bytes = &bytes[written?..],
+            match rustix::io::write(&self.control, bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.writable().await?,
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
+
+    async fn writable(&self) -> io::Result<()> {
+        let typed = Sender::from_file_unchecked(self.control.try_clone()?.into())?;
+        typed.writable().await
+    }
 }
 
 fn is_hangup(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+    error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }

@@ -1,21 +1,35 @@
 //! The byte stream of one connection, as the SSH transport takes it.
 
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clients::Client;
 
+/// Read from the socket at once: a packet comes as its length, then its rest, and keystrokes as
+/// packets of a few bytes.
+const BUFFER: usize = 64 << 10;
+
 /// Reads and writes the connection's socket, which stays in the hands of those who may end it.
 #[derive(Debug)]
-pub(super) struct ClientStream(Arc<Client>);
+pub(super) struct ClientStream {
+    client: Arc<Client>,
+    buffer: Box<[u8]>,
+    /// What was read and not yet taken.
+    filled: Range<usize>,
+}
 
 impl ClientStream {
     pub(super) fn new(client: Arc<Client>) -> Self {
-        Self(client)
+        Self {
+            client,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            filled: 0..0,
+        }
     }
 }
 
@@ -25,11 +39,19 @@ impl AsyncRead for ClientStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = self.0.socket().poll_read(context, buffer);
-        if matches!(read, Poll::Ready(Ok(()))) && !buffer.filled().is_empty() {
-            self.0.has_spoken();
+        let this = self.get_mut();
+        if this.filled.is_empty() {
+            let read = this.client.socket().poll_read(context, &mut this.buffer);
+            this.filled = 0..ready!(read)?;
+            if !this.filled.is_empty() {
+                this.client.has_spoken();
+            }
         }
-        read
+        let count = this.filled.len().min(buffer.remaining());
+        let end = this.filled.start + count;
+        buffer.put_slice(&this.buffer[this.filled.start..end]);
+        this.filled.start = end;
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -39,7 +61,7 @@ impl AsyncWrite for ClientStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.0.socket().poll_write(context, bytes)
+        self.client.socket().poll_write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -47,6 +69,6 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.0.socket().end_writing())
+        Poll::Ready(self.client.socket().end_writing())
     }
 }

@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use nexus_init_protocol::client::{TerminalEvent, TerminalStream};
+use nexus_init_protocol::{TerminalSize, TerminalSpec};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, Command};
@@ -187,4 +189,41 @@ async fn unix_sockets_are_forwarded_both_ways() {
         assert_eq!(answer, "HELLO", "{socket}");
     }
     answering.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_terminal_inside_follows_the_size_of_the_one_outside() {
+    if is_skipped() {
+        return;
+    }
+    let reached = Reached::start().await;
+    let ssh = reached.ssh(&["-tt"], "root", &["stty size; exec sh"]);
+    let words = ssh.as_std().get_args();
+    let words = words.map(|word| word.to_str().unwrap().to_owned());
+    // The client itself needs a terminal whose size can change: one of init's own.
+    let spec = TerminalSpec {
+        argv: std::iter::once("ssh".to_owned()).chain(words).collect(),
+        ..TerminalSpec::default()
+    };
+    let mut outside = reached.init.client.terminal(&spec).await.unwrap();
+    shows(&mut outside, "24 80").await;
+    let size = TerminalSize {
+        columns: 117,
+        rows: 41,
+    };
+    outside.input().resize(size).await.unwrap();
+    // The shell is told in its own time, so it is asked until it knows.
+    let ask = b"while [ \"$(stty size)\" != '41 117' ]; do :; done; echo is-$((40+1))\n";
+    outside.input().write(ask).await.unwrap();
+    shows(&mut outside, "is-41").await;
+}
+
+async fn shows(terminal: &mut TerminalStream, wanted: &str) {
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains(wanted) {
+        match in_time(terminal.next()).await.unwrap() {
+            TerminalEvent::Output { bytes, .. } => seen.extend_from_slice(&bytes),
+            TerminalEvent::Ended(outcome) => panic!("{outcome}: {}", text(&seen)),
+        }
+    }
 }
