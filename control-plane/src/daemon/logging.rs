@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 /// Without `NEXUS_LOG`: what an operator wants to know, and what libraries worry about.
-const DEFAULT: &str = "info,async_nats=warn";
+const DEFAULT: &str = "info,async_nats=warn,russh=warn";
 
 /// Sends the lines to standard error; for people on a terminal, else one JSON object a line
 /// where `NEXUS_LOG_FORMAT=json`.

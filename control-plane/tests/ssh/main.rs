@@ -12,6 +12,7 @@ mod credentials;
 mod inits;
 mod jump;
 mod keys;
+mod ports;
 mod stock;
 #[path = "../core/world.rs"]
 #[expect(
