@@ -2,13 +2,13 @@
 //!
 //! Connections that have not logged in are bounded by letting the oldest go, never by refusing the
 //! newest: any number of half-open ones cannot keep an honest login out. Those that have not said a
-//! word go first, and of equals those of the address that has most.
+//! word for a while go first, and of equals those of the address that has most.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use russh::Disconnect;
 use russh::server::{Config, Handle};
@@ -27,6 +27,8 @@ const MAX_OF_ADDRESS: usize = 224;
 const MAX_CHANNELS: usize = 256;
 /// Bytes of all channels of one connection that wait inside init for a slow program, in KiB.
 const BACKLOG_KIB: usize = 32 << 10;
+/// A client that has said nothing for this long is silent; an honest one may not have been heard yet.
+const SILENCE: Duration = Duration::from_secs(1);
 /// A peer that is told to go has this long to hear it.
 const FAREWELL: Duration = Duration::from_millis(250);
 
@@ -47,6 +49,7 @@ struct Inner {
 pub(crate) struct Client {
     address: Option<IpAddr>,
     socket: Socket,
+    since: Instant,
     spoke: OnceLock<()>,
     login: watch::Sender<Option<Login>>,
     handle: OnceLock<Handle>,
@@ -141,7 +144,7 @@ impl Inner {
             .map(|(id, client)| Stranger {
                 id: *id,
                 address: client.address,
-                is_silent: client.spoke.get().is_none(),
+                is_silent: client.is_silent(),
             })
             .collect()
     }
@@ -152,6 +155,7 @@ impl Client {
         Self {
             address: socket.peer(),
             socket,
+            since: Instant::now(),
             spoke: OnceLock::new(),
             login: watch::Sender::new(None),
             handle: OnceLock::new(),
@@ -190,6 +194,10 @@ impl Client {
     /// The way to tell it something.
     pub(super) fn reached_by(&self, handle: Handle) {
         let _again = self.handle.set(handle);
+    }
+
+    fn is_silent(&self) -> bool {
+        self.spoke.get().is_none() && self.since.elapsed() > SILENCE
     }
 
     fn is_stranger(&self) -> bool {
