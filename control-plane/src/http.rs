@@ -30,7 +30,7 @@ mod router;
 mod routes;
 mod sockets;
 mod sse;
-mod standing;
+pub(crate) mod standing;
 mod tail;
 mod trace;
 mod ws;

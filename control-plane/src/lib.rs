@@ -34,6 +34,7 @@ pub mod key_store;
 pub(crate) mod metrics;
 pub mod parking;
 pub mod policies;
+pub(crate) mod preview;
 pub mod private_file;
 pub mod projections;
 pub mod pulse;

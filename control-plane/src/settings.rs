@@ -19,6 +19,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The host people reach workspaces under, in SSH commands and URLs.
     pub public_host: String,
+    /// The domain previews are named under; all names below it have to lead here.
+    pub preview_domain: String,
     /// Ports for SSH, tried pool by pool.
     pub ssh_ports: Vec<RangeInclusive<u16>>,
     /// Where the jump host listens.
@@ -97,6 +99,7 @@ impl Settings {
             home: home.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 3001)),
             public_host: "127.0.0.1".into(),
+            preview_domain: "preview.localhost".into(),
             ssh_ports: vec![2222..=2299, 32800..=34999],
             ssh_listen: SshListen::default(),
             port_quarantine: SignedDuration::from_mins(5),

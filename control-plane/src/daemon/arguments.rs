@@ -80,6 +80,14 @@ pub struct DaemonArguments {
         value_name = "HOST"
     )]
     pub host_name: String,
+    /// The domain previews are named under; every name below it has to lead here
+    #[arg(
+        long,
+        env = "NEXUS_PREVIEW_DOMAIN",
+        default_value = "preview.localhost",
+        value_name = "DOMAIN"
+    )]
+    pub preview_domain: String,
     /// A host repositories may be cloned from (repeat for more; `*`: any public one)
     #[arg(
         long,
@@ -176,6 +184,7 @@ impl DaemonArguments {
         Ok(Settings {
             listen: self.listen,
             public_host: self.host_name.clone(),
+            preview_domain: self.preview_domain.clone(),
             ssh_ports: self.ssh_ports.iter().map(|pool| pool.0.clone()).collect(),
             ssh_listen: self.ssh_listen,
             on_this_machine: self.nats_url.is_none(),

@@ -24,6 +24,7 @@ use super::tail::Tail;
 use crate::app::App;
 use crate::commands::Commands;
 use crate::identity::Identity;
+use crate::preview::Previews;
 use crate::queries::{EventQuery, Queries};
 use crate::tickets::Tickets;
 
@@ -49,6 +50,7 @@ struct Parts {
     attempts: Attempts,
     tickets: Tickets<Identity>,
     doorman: Doorman,
+    previews: Previews,
     document: Bytes,
     page: Page,
 }
@@ -63,8 +65,10 @@ impl Api {
     ) -> Self {
         let page = Page::of(&serde_json::from_str(&document).unwrap_or_default());
         let (hub, queries) = (app.hub().clone(), app.queries().clone());
+        let doorman = Doorman::start(hub, queries, shutdown.clone());
         let parts = Parts {
-            doorman: Doorman::start(hub, queries, shutdown.clone()),
+            previews: Previews::new(app.clone(), doorman.clone(), shutdown.clone()),
+            doorman,
             sockets: Sockets::default(),
             pace: Pace::default(),
             attempts: Attempts::default(),
@@ -90,6 +94,10 @@ impl Api {
 
     pub(super) fn commands(&self) -> &Commands {
         self.parts.app.commands()
+    }
+
+    pub(super) fn previews(&self) -> &Previews {
+        &self.parts.previews
     }
 
     pub(super) fn hosts(&self) -> &HostNames {

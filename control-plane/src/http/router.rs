@@ -1,7 +1,9 @@
 //! The API's table of contents.
 
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::{Router, extract::Request};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use nexus_events::problem::ProblemCode;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -15,7 +17,7 @@ use super::routes::{
     nodes, operations, parked, projections, settings, ssh, status, timeline, tokens, users,
     workspaces,
 };
-use super::routes::{sign_in, tickets};
+use super::routes::{previews, sign_in, tickets};
 use super::{Api, HostNames, auth, facade, openapi, patience, reply, trace};
 use crate::app::App;
 
@@ -32,6 +34,8 @@ fn table() -> OpenApiRouter<Api> {
         .routes(routes!(activity::observe))
         .routes(routes!(holds::place, holds::release))
         .routes(routes!(history::read))
+        .routes(routes!(previews::list, previews::open))
+        .routes(routes!(previews::close))
         .routes(routes!(timeline::events))
         .routes(routes!(timeline::operations))
         .routes(routes!(logs::read))
@@ -74,7 +78,7 @@ pub fn document() -> OpenApi {
     openapi::finished(table().into_openapi())
 }
 
-/// The API of `app`. Layers from the outside in: trace, problems, panics, time, identity.
+/// The API of `app`. Layers from the outside in: previews, trace, problems, panics, time, identity.
 pub fn router(app: App, hosts: HostNames, shutdown: CancellationToken) -> Router {
     let (table, document) = table().split_for_parts();
     let document = openapi::written(&openapi::finished(document));
@@ -88,7 +92,16 @@ pub fn router(app: App, hosts: HostNames, shutdown: CancellationToken) -> Router
         .layer(CatchPanicLayer::custom(patience::panicked))
         .layer(from_fn(render))
         .layer(from_fn(trace::observe))
+        .layer(from_fn_with_state(api.clone(), to_preview))
         .with_state(api)
+}
+
+/// What is for a preview goes there, and never near a route of ours.
+async fn to_preview(State(api): State<Api>, request: Request, next: Next) -> Response {
+    match api.previews().named(&request) {
+        Some(host) => api.previews().serve(host, request).await,
+        None => next.run(request).await,
+    }
 }
 
 async fn nothing_here(request: Request) -> Refusal {

@@ -16,6 +16,7 @@ pub(super) mod metrics;
 pub(super) mod nodes;
 pub(super) mod operations;
 pub(super) mod parked;
+pub(super) mod previews;
 pub(super) mod projections;
 pub(super) mod settings;
 pub(super) mod sign_in;

@@ -13,6 +13,7 @@ const TABLE: &str = "
     DELETE /api/v1/users/{id}/keys/{fingerprint}
     DELETE /api/v1/workspaces/{id}
     DELETE /api/v1/workspaces/{id}/holds/{name}
+    DELETE /api/v1/workspaces/{id}/previews/{port}
     DELETE /machines/{id}
     GET /api/v1/events
     GET /api/v1/events/ws
@@ -35,6 +36,7 @@ const TABLE: &str = "
     GET /api/v1/workspaces/{id}/events
     GET /api/v1/workspaces/{id}/logs
     GET /api/v1/workspaces/{id}/operations
+    GET /api/v1/workspaces/{id}/previews
     GET /api/v1/workspaces/{id}/status
     GET /docs
     GET /health
@@ -57,6 +59,7 @@ const TABLE: &str = "
     POST /api/v1/workspaces/{id}/activity
     POST /api/v1/workspaces/{id}/delete
     POST /api/v1/workspaces/{id}/exec
+    POST /api/v1/workspaces/{id}/previews
     POST /api/v1/workspaces/{id}/start
     POST /api/v1/workspaces/{id}/stop
     POST /machines

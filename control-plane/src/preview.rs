@@ -1,0 +1,119 @@
+//! Previews: a service of a workspace as a site of its own, under a host name of its own.
+//!
+//! ```text
+//!  browser ─► listener ─► Host `3000-<workspace>.preview.localhost`?
+//!                          │ who: a cookie of that very host, or a token of ours
+//!                          │ from where: a page of that workspace, or a person
+//!                          ▼
+//!                   headers cleaned ─► pool of connections ─► gateway ─► init ─► the service
+//! ```
+//!
+//! What a service sends is somebody else's code, so it lives on another site than the API: the
+//! API's cookie is never sent here, and ours is taken out of what a service receives. A browser
+//! gets its cookie for a ticket that counts once, brought by a page of this module from behind the
+//! `#` of an address, where no server and no log sees it.
+
+mod activity;
+mod connector;
+mod enter;
+mod entry;
+mod headers;
+mod host;
+mod pages;
+mod proxy;
+mod site;
+mod upgrade;
+
+pub(crate) use entry::Entry;
+pub(crate) use host::{HostName, InvalidPort};
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use axum::body::Body;
+use hyper_util::client::legacy::Client;
+use jiff::Timestamp;
+use nexus_events::id::WorkspaceId;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::http::standing::Doorman;
+use crate::identity::Identity;
+use crate::tickets::{LIFETIME, Tickets};
+use connector::Connector;
+use entry::Entries;
+use host::Naming;
+
+/// Serves previews. Clones share everything.
+#[derive(Debug, Clone)]
+pub(crate) struct Previews {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    app: App,
+    naming: Naming,
+    doorman: Doorman,
+    tickets: Tickets<(Identity, HostName)>,
+    entries: Entries,
+    client: Client<Connector, Body>,
+    /// Workspaces that are being started for a page that waits.
+    waking: Mutex<HashSet<WorkspaceId>>,
+    shutdown: CancellationToken,
+}
+
+/// A way in for a browser.
+#[derive(Debug)]
+pub(crate) struct WayIn {
+    /// What it opens, once.
+    pub(crate) enter_url: String,
+    /// When it is worth nothing any more.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Previews {
+    /// Previews of `app`, until `shutdown`.
+    pub(crate) fn new(app: App, doorman: Doorman, shutdown: CancellationToken) -> Self {
+        let settings = app.settings();
+        let parts = Parts {
+            naming: Naming::new(&settings.preview_domain, settings.listen.port()),
+            doorman,
+            tickets: Tickets::default(),
+            entries: Entries::default(),
+            client: connector::client(app.gateway().clone()),
+            waking: Mutex::default(),
+            shutdown,
+            app,
+        };
+        Self {
+            parts: Arc::new(parts),
+        }
+    }
+
+    /// Where a preview is.
+    pub(crate) fn url(&self, host: HostName) -> String {
+        self.parts.naming.url(host)
+    }
+
+    /// A way into the preview `host` for a browser of `identity`.
+    pub(crate) fn way_in(&self, identity: Identity, host: HostName) -> WayIn {
+        let ticket = self.parts.tickets.issue((identity, host), Instant::now());
+        let expires_at = self.parts.app.now().saturating_add(LIFETIME);
+        WayIn {
+            enter_url: format!(
+                "{}{}#{}",
+                self.parts.naming.origin(host),
+                enter::PATH,
+                ticket.expose_secret()
+            ),
+            expires_at: expires_at.unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// Shows out whoever was let into the preview `host`; what they have open ends.
+    pub(crate) fn close(&self, identity: &Identity, host: HostName) {
+        self.parts.entries.close(identity, host);
+    }
+}

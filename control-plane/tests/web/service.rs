@@ -1,0 +1,129 @@
+//! A service of the test's own: it tells what reaches it, and does what services do.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Bytes of `/big`.
+pub(crate) const BIG: u64 = 1 << 30;
+
+/// A service on a loopback port.
+pub(crate) struct Service {
+    pub(crate) port: u16,
+    /// The head of every request that came.
+    pub(crate) seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = TcpListener::bind(loopback).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let seen = Arc::<Mutex<Vec<String>>>::default();
+        let theirs = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&theirs)));
+            }
+        });
+        Self { port, seen }
+    }
+
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.seen.lock().expect("no test panicked in it").clone()
+    }
+}
+
+/// Serves one connection; it ends with whoever is at its other end.
+async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) {
+    while let Some(head) = read_head(&mut stream).await {
+        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        seen.lock().expect("nobody panicked").push(head.clone());
+        let done = match path.as_str() {
+            "/count" => count(&mut stream, &head).await,
+            "/big" => big(&mut stream).await,
+            "/drip" => drip(&mut stream).await,
+            "/ws" => return echo(&mut stream).await,
+            "/cookies" => {
+                let cookies = "set-cookie: theirs=1; Path=/\r\n\
+                    set-cookie: __Host-nexus=x; Path=/; Secure\r\n\
+                    set-cookie: wide=1; Domain=preview.localhost\r\n";
+                answer(&mut stream, cookies, "").await
+            }
+            _ => answer(&mut stream, "", &head).await,
+        };
+        if done.is_none() {
+            return;
+        }
+    }
+}
+
+async fn read_head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    String::from_utf8(head).ok()
+}
+
+async fn answer(stream: &mut TcpStream, headers: &str, body: &str) -> Option<()> {
+    let length = body.len();
+    let text = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    stream.write_all(text.as_bytes()).await.ok()
+}
+
+/// Reads a body of known length, and tells how much there was.
+async fn count(stream: &mut TcpStream, head: &str) -> Option<()> {
+    let length: usize = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))?
+        .parse()
+        .ok()?;
+    let (mut left, mut piece) = (length, vec![0; 64 * 1024]);
+    while left > 0 {
+        let most = left.min(piece.len());
+        let read = stream.read(&mut piece[..most]).await.ok()?;
+        if read == 0 {
+            return None;
+        }
+        left -= read;
+    }
+    answer(stream, "", &length.to_string()).await
+}
+
+async fn big(stream: &mut TcpStream) -> Option<()> {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {BIG}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.ok()?;
+    let piece = vec![7; 256 * 1024];
+    for _ in 0..BIG / piece.len() as u64 {
+        stream.write_all(&piece).await.ok()?;
+    }
+    Some(())
+}
+
+/// An answer that never ends by itself.
+async fn drip(stream: &mut TcpStream) -> Option<()> {
+    let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\ndrip\r\n";
+    stream.write_all(head).await.ok()?;
+    // Until the other end is closed.
+    let mut nothing = [0];
+    stream
+        .read(&mut nothing)
+        .await
+        .ok()
+        .filter(|read| *read > 0)?;
+    Some(())
+}
+
+/// A protocol of its own once it was changed to.
+async fn echo(stream: &mut TcpStream) {
+    let head = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n\
+        upgrade: websocket\r\nsec-websocket-accept: x\r\n\r\n";
+    if stream.write_all(head).await.is_err() {
+        return;
+    }
+    let (mut reads, mut writes) = stream.split();
+    let _hung_up = tokio::io::copy(&mut reads, &mut writes).await;
+}
