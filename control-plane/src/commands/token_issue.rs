@@ -24,6 +24,7 @@ pub struct TokenRequest {
     pub scope: Option<Scope>,
     /// Seconds until it ends; absent: when it is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = Int64)]
     pub expires_in_seconds: Option<u32>,
 }
 

@@ -6,6 +6,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder, SecurityRequirement};
 use utoipa::{Modify, OpenApi as _};
 
+use super::facade::rpc;
+
 /// Groups of routes, in the order a reader meets them.
 pub(super) const WORKSPACES: &str = "workspaces";
 pub(super) const OPERATIONS: &str = "operations";
@@ -40,7 +42,7 @@ pub(super) const RPC: &str = "rpc";
         (name = MACHINES, description = "The same workspaces as machines, for programs that know no other word."),
         (name = RPC, description = "The same once more as procedures, for clients of oRPC."),
     ),
-    components(schemas(nexus_events::problem::Problem)),
+    components(schemas(nexus_events::problem::Problem, rpc::RpcRefusal)),
     modifiers(&Bearer),
 )]
 struct Document;
@@ -71,7 +73,12 @@ pub(super) fn bare() -> OpenApi {
 
 /// The document once every route is in: each may also answer with a problem.
 pub(super) fn finished(mut document: OpenApi) -> OpenApi {
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
+        let (content_type, schema) = if rpc::is_call(path) {
+            ("application/json", "RpcRefusal")
+        } else {
+            (problem::CONTENT_TYPE, "Problem")
+        };
         let operations = [
             &mut item.get,
             &mut item.post,
@@ -82,8 +89,8 @@ pub(super) fn finished(mut document: OpenApi) -> OpenApi {
             let refusal = ResponseBuilder::new()
                 .description("Refused: the problem says why, and what to do")
                 .content(
-                    problem::CONTENT_TYPE,
-                    Content::new(Some(Ref::from_schema_name("Problem"))),
+                    content_type,
+                    Content::new(Some(Ref::from_schema_name(schema))),
                 )
                 .build();
             operation

@@ -112,9 +112,14 @@ fn every_route_says_what_it_is_for_and_how_it_refuses() {
         for (method, operation) in item.as_object().expect("an item") {
             let summary = operation["summary"].as_str().unwrap_or_default();
             assert!(summary.ends_with('.'), "{method} {path}: {summary}");
-            let refusal = &operation["responses"]["default"]["content"]["application/problem+json"];
+            let (content, schema) = match path.starts_with("/rpc/") {
+                true => ("application/json", "RpcRefusal"),
+                false => ("application/problem+json", "Problem"),
+            };
+            let refusal = &operation["responses"]["default"]["content"][content];
             assert_eq!(
-                refusal["schema"]["$ref"], "#/components/schemas/Problem",
+                refusal["schema"]["$ref"],
+                format!("#/components/schemas/{schema}"),
                 "{method} {path}"
             );
             let tags = operation["tags"].as_array().map_or(0, Vec::len);

@@ -51,7 +51,7 @@ pub struct PreviewView {
 #[serde(deny_unknown_fields)]
 pub struct OpenPreviewRequest {
     /// The port inside.
-    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 65535))]
     pub port: u16,
 }
 

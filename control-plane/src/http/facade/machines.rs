@@ -115,8 +115,8 @@ impl<T: Default + serde::de::DeserializeOwned> FromRequest<Api> for Optional<T> 
         if request.body().is_end_stream() {
             return Ok(Self(T::default()));
         }
-        let Body(body) = Body::<T>::from_request(request, api).await?;
-        Ok(Self(body))
+        let Body(body) = Body::<Option<T>>::from_request(request, api).await?;
+        Ok(Self(body.unwrap_or_default()))
     }
 }
 

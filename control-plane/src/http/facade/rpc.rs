@@ -12,7 +12,7 @@ mod info;
 mod refusal;
 mod workspaces;
 
-pub(in crate::http) use refusal::written;
+pub(in crate::http) use refusal::{RpcRefusal, written};
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -57,7 +57,7 @@ impl FromRequest<Api> for Bare {
     async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
         // The client wraps even nothing; whoever calls by hand need not.
         if !request.body().is_end_stream() {
-            Body::<NoInput>::from_request(request, api).await?;
+            Body::<Option<NoInput>>::from_request(request, api).await?;
         }
         Ok(Self)
     }

@@ -5,23 +5,33 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use nexus_events::problem::{Problem, ProblemCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::call::Output;
+/// A refusal on the wire.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct RpcRefusal {
+    json: RpcError,
+}
 
 /// An error on the wire. The client knows it by having these members and no others.
-#[derive(Debug, Serialize)]
-struct Error {
+#[derive(Debug, Serialize, ToSchema)]
+struct RpcError {
+    /// Whether the procedure announced it, which none does.
     defined: bool,
+    /// What kind it is, in the client's words.
     code: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// What is wrong.
     message: String,
+    /// The problem in the form of the other routes.
     data: Problem,
 }
 
 /// The response that refuses a call with `problem`.
 pub(in crate::http) fn written(problem: Problem) -> Response {
     let (code, status) = code(problem.code);
-    let error = Error {
+    let json = RpcError {
         defined: false,
         code,
         status,
@@ -29,7 +39,7 @@ pub(in crate::http) fn written(problem: Problem) -> Response {
         data: problem,
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, Json(Output { json: error })).into_response()
+    (status, Json(RpcRefusal { json })).into_response()
 }
 
 /// The client's word for it, and the status it goes with.
