@@ -183,7 +183,6 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Projection(projection::Projection),
     /// What every workspace of yours is given: credentials, scripts
-    #[command(subcommand)]
     Settings(settings::Settings),
     /// Workers and where they are
     #[command(subcommand)]

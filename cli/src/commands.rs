@@ -17,6 +17,7 @@ mod token;
 mod up;
 mod user;
 mod version;
+mod whose;
 mod workspace;
 
 use std::ffi::OsString;

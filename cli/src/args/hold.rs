@@ -19,8 +19,8 @@ pub(crate) struct Hold {
     #[command(flatten)]
     pub(crate) which: Which,
     /// What the hold is called; one of the same name is replaced
-    #[arg(long, default_value = "manual", value_name = "NAME")]
-    pub(crate) name: String,
+    #[arg(long = "name", default_value = "manual", value_name = "NAME")]
+    pub(crate) hold: String,
     /// What it is held for, for whoever wonders later
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
@@ -40,8 +40,8 @@ pub(crate) struct Release {
     #[command(flatten)]
     pub(crate) which: Which,
     /// What the hold is called
-    #[arg(long, default_value = "manual", value_name = "NAME")]
-    pub(crate) name: String,
+    #[arg(long = "name", default_value = "manual", value_name = "NAME")]
+    pub(crate) hold: String,
     #[command(flatten)]
     pub(crate) change: Change,
 }

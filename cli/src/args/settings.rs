@@ -15,8 +15,18 @@ pub(crate) struct Dashboard {
 }
 
 /// What every workspace of yours is given: credentials, scripts.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// Of this user (id or login); without it, yours
+    #[arg(long, global = true, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    #[command(subcommand)]
+    pub(crate) which: Which,
+}
+
+/// Which settings.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Settings {
+pub(crate) enum Which {
     /// Secrets that shells and programs inside find as variables or files
     #[command(subcommand)]
     Credentials(Credentials),

@@ -1,16 +1,16 @@
 //! `nexus token …`.
 
 use nexus_events::id::UserId;
-use nexus_events::view::{IssuedToken, Page, TokenView, UserView};
+use nexus_events::view::{IssuedToken, Page, TokenView};
 use serde::Serialize;
 
+use super::whose;
 use super::workspace::all_pages;
 use crate::args::token::{Create, Revoke, Scope, Token};
-use crate::client::{Client, Request, encoded};
+use crate::client::{Request, encoded};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exit::Exit;
-use crate::identity::Identity;
 
 /// What is asked for.
 #[derive(Debug, Serialize)]
@@ -33,7 +33,7 @@ pub(super) async fn run(context: &Context, command: &Token) -> Result<Exit> {
 async fn create(context: &Context, arguments: &Create) -> Result<Exit> {
     let client = context.client()?;
     let request = Request::post("make a token", "/api/v1/tokens").json(&Body {
-        user: user(context, &client, arguments.user.as_deref()).await?,
+        user: whose::user(context, &client, arguments.user.as_deref()).await?,
         scope: match arguments.scope {
             Scope::User => nexus_events::user::Scope::User,
             Scope::Admin => nexus_events::user::Scope::Admin,
@@ -51,42 +51,6 @@ async fn create(context: &Context, arguments: &Create) -> Result<Exit> {
     ));
     context.show(&issued)?;
     Ok(Exit::Ok)
-}
-
-/// Whose it is to be: the one named, else who registered here, else whoever the server takes us
-/// for.
-async fn user(context: &Context, client: &Client, named: Option<&str>) -> Result<Option<UserId>> {
-    let remembered = || {
-        let identity = Identity::remembered(&context.home)?;
-        Some(identity.github_username.to_string())
-    };
-    let wanted = match (named, context.server()?.is_operator()) {
-        (Some(named), _) => named.to_owned(),
-        (None, true) => match remembered() {
-            Some(login) => login,
-            None => return Ok(None),
-        },
-        (None, false) => return Ok(None),
-    };
-    if let Ok(id) = wanted.parse() {
-        return Ok(Some(id));
-    }
-    let users: Page<UserView> =
-        all_pages(client, &Request::get("find the user", "/api/v1/users")).await?;
-    let called = |user: &&UserView| {
-        let login = user.github_login.as_deref();
-        login.is_some_and(|login| login.eq_ignore_ascii_case(&wanted))
-    };
-    let found = users.items.iter().find(called).map(|user| user.id);
-    found.map(Some).ok_or_else(|| {
-        let what = format!("find user {wanted}");
-        Error::new(
-            Exit::NotFound,
-            what,
-            "nobody registered as that",
-            "nexus user list",
-        )
-    })
 }
 
 async fn list(context: &Context) -> Result<Exit> {

@@ -101,17 +101,18 @@ fn through_pipe(
     }
 }
 
-/// One splice, begun again after signals, waiting where a descriptor does not wait by itself.
+/// One splice, begun again after signals.
+///
+/// It begins only once there is something to read: a splice that waits for its socket holds the
+/// lock of the pipe all the while, and what is in the pipe already could not be read by anybody.
 ///
 /// `SPLICE_F_MORE` is left out on purpose: it holds a keystroke back for more to come.
 fn moved(source: BorrowedFd<'_>, sink: BorrowedFd<'_>, most: usize) -> Result<usize, Errno> {
     loop {
+        wait(source, PollFlags::IN)?;
         match splice(source, None, sink, None, most, SpliceFlags::MOVE) {
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                wait(source, PollFlags::IN)?;
-                wait(sink, PollFlags::OUT)?;
-            }
+            Err(Errno::AGAIN) => wait(sink, PollFlags::OUT)?,
             other => return other,
         }
     }
@@ -229,6 +230,24 @@ mod tests {
                 assert!(copied == sent, "{from_name} to {to_name}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_moved_can_be_read_while_there_is_no_more() {
+        let (mut writer, source) = UnixStream::pair().unwrap();
+        let (exit, sink) = rustix::pipe::pipe().unwrap();
+        let copying = std::thread::spawn(move || {
+            copy(source.as_fd(), sink.as_fd(), &AtomicU64::new(0)).unwrap();
+        });
+        let mut reader = std::fs::File::from(exit);
+        for said in [b"one", b"two"] {
+            writer.write_all(said).unwrap();
+            let mut heard = [0; 3];
+            reader.read_exact(&mut heard).unwrap();
+            assert_eq!(&heard, said);
+        }
+        drop(writer);
+        copying.join().unwrap();
     }
 
     #[test]

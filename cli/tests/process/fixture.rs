@@ -131,6 +131,11 @@ impl Fixture {
         (fixture, address)
     }
 
+    /// Where the server's connections are remembered.
+    pub(crate) fn remembered(&self) -> Arc<Mutex<Vec<Asked>>> {
+        self.asked.clone()
+    }
+
     /// A home where nobody answers.
     pub(crate) fn without_server() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -270,7 +275,7 @@ fn serve(
     });
 }
 
-fn read_request(reader: &mut impl std::io::BufRead) -> Option<Asked> {
+pub(crate) fn read_request(reader: &mut impl std::io::BufRead) -> Option<Asked> {
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
     let mut words = first.split_whitespace();
@@ -296,7 +301,11 @@ fn read_request(reader: &mut impl std::io::BufRead) -> Option<Asked> {
     })
 }
 
-fn send(mut reader: impl Read, mut writer: impl Write, reply: &Reply) -> std::io::Result<()> {
+pub(crate) fn send(
+    mut reader: impl Read,
+    mut writer: impl Write,
+    reply: &Reply,
+) -> std::io::Result<()> {
     let mut head = format!("HTTP/1.1 {} Reason\r\nconnection: close\r\n", reply.status);
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use nexus_events::view::{CredentialView, CredentialsChange, CredentialsView};
 
+use super::Place;
 use crate::args::settings::{Credentials, Set, Unset};
 use crate::client::Request;
 use crate::context::Context;
@@ -18,21 +19,21 @@ const PATH: &str = "/api/v1/settings/credentials";
 /// More than any key or token; the server has its own limit.
 const LONGEST: u64 = 1 << 20;
 
-pub(super) async fn run(context: &Context, command: &Credentials) -> Result<Exit> {
+pub(super) async fn run(context: &Context, place: &Place, command: &Credentials) -> Result<Exit> {
     match command {
-        Credentials::Set(arguments) => set(context, arguments).await,
-        Credentials::List => list(context).await,
-        Credentials::Unset(arguments) => unset(context, arguments).await,
+        Credentials::Set(arguments) => set(context, place, arguments).await,
+        Credentials::List => list(context, place).await,
+        Credentials::Unset(arguments) => unset(context, place, arguments).await,
     }
 }
 
-async fn set(context: &Context, arguments: &Set) -> Result<Exit> {
-    let place = Place::of(&arguments.name)?;
-    let value = place.tidy(value(arguments)?);
+async fn set(context: &Context, place: &Place, arguments: &Set) -> Result<Exit> {
+    let kind = Kind::of(&arguments.name)?;
+    let value = kind.tidy(value(arguments)?);
     let mut change = CredentialsChange::default();
-    place.put(&mut change, Some(value));
-    let request = Request::put(format!("set {}", arguments.name), PATH).json(&change);
-    context.client()?.perform(&request).await?;
+    kind.put(&mut change, Some(value));
+    let request = place.of(Request::put(format!("set {}", arguments.name), PATH).json(&change));
+    place.client.perform(&request).await?;
     context.say(&format!(
         "{} is set; shells opened from now on have it",
         arguments.name
@@ -40,24 +41,24 @@ async fn set(context: &Context, arguments: &Set) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-async fn unset(context: &Context, arguments: &Unset) -> Result<Exit> {
+async fn unset(context: &Context, place: &Place, arguments: &Unset) -> Result<Exit> {
     let mut change = CredentialsChange::default();
     for name in &arguments.names {
-        Place::of(name)?.put(&mut change, None);
+        Kind::of(name)?.put(&mut change, None);
     }
-    let request = Request::put("take credentials away", PATH).json(&change);
+    let request = place.of(Request::put("take credentials away", PATH).json(&change));
     if arguments.change.dry_run {
         context.show_request(&request)?;
         return Ok(Exit::Ok);
     }
-    context.client()?.perform(&request).await?;
+    place.client.perform(&request).await?;
     context.say(&format!("gone: {}", arguments.names.join(", ")));
     Ok(Exit::Ok)
 }
 
-async fn list(context: &Context) -> Result<Exit> {
-    let request = Request::get("list the credentials", PATH);
-    let view: CredentialsView = context.client()?.send(&request).await?;
+async fn list(context: &Context, place: &Place) -> Result<Exit> {
+    let request = place.of(Request::get("list the credentials", PATH));
+    let view: CredentialsView = place.client.send(&request).await?;
     if view.env.is_empty() && view.files.is_empty() {
         context.say("none; set one with `nexus settings credentials set NAME --from-stdin`");
     }
@@ -66,12 +67,12 @@ async fn list(context: &Context) -> Result<Exit> {
 }
 
 /// Where a credential is found inside.
-enum Place<'a> {
+enum Kind<'a> {
     Variable(&'a str),
     File(&'a str),
 }
 
-impl<'a> Place<'a> {
+impl<'a> Kind<'a> {
     fn of(name: &'a str) -> Result<Self> {
         let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let is_variable = name.bytes().all(letters)
@@ -194,22 +195,22 @@ mod tests {
     #[test]
     fn variables_files_and_nothing_else() {
         for name in ["NPM_TOKEN", "_x", "a1"] {
-            assert!(matches!(Place::of(name), Ok(Place::Variable(_))), "{name}");
+            assert!(matches!(Kind::of(name), Ok(Kind::Variable(_))), "{name}");
         }
         for name in ["~/.netrc", "/etc/x", "~/.config/gh/hosts.yml"] {
-            assert!(matches!(Place::of(name), Ok(Place::File(_))), "{name}");
+            assert!(matches!(Kind::of(name), Ok(Kind::File(_))), "{name}");
         }
         for name in ["", "1A", "A-B", "A=B", "~", "~/../x", "/a\nb", ".netrc"] {
-            assert!(Place::of(name).is_err(), "{name:?}");
+            assert!(Kind::of(name).is_err(), "{name:?}");
         }
     }
 
     #[test]
     fn a_token_loses_the_line_break_echo_gave_it_and_a_file_keeps_it() {
-        let variable = Place::Variable("A");
+        let variable = Kind::Variable("A");
         for (given, kept) in [("x\n", "x"), ("x\r\n", "x"), ("x\n\n", "x\n"), ("x", "x")] {
             assert_eq!(variable.tidy(given.into()), kept);
         }
-        assert_eq!(Place::File("~/a").tidy("x\n".into()), "x\n");
+        assert_eq!(Kind::File("~/a").tidy("x\n".into()), "x\n");
     }
 }

@@ -2,6 +2,7 @@
 
 use nexus_events::view::Scripts as View;
 
+use super::Place;
 use crate::args::settings::Scripts;
 use crate::client::Request;
 use crate::context::Context;
@@ -13,23 +14,23 @@ use crate::ssh::text::shell_line;
 
 const PATH: &str = "/api/v1/settings/scripts";
 
-pub(super) async fn run(context: &Context, arguments: &Scripts) -> Result<Exit> {
+pub(super) async fn run(context: &Context, place: &Place, arguments: &Scripts) -> Result<Exit> {
     let change = arguments.post_start || arguments.clear;
+    let read = place.of(Request::get("read the scripts", PATH));
     let request = match change {
-        false => Request::get("read the scripts", PATH),
-        true => Request::put("set the scripts", PATH).json(&View {
+        false => read.clone(),
+        true => place.of(Request::put("set the scripts", PATH).json(&View {
             post_start: arguments.post_start.then(|| arguments.command.clone()),
-        }),
+        })),
     };
     if change && arguments.change.dry_run {
         context.show_request(&request)?;
         return Ok(Exit::Ok);
     }
-    let client = context.client()?;
     if change {
-        client.perform(&request).await?;
+        place.client.perform(&request).await?;
     }
-    let view: View = client.send(&Request::get("read the scripts", PATH)).await?;
+    let view: View = place.client.send(&read).await?;
     if view.post_start.is_none() {
         context.say("nothing is run after a start");
     }

@@ -28,7 +28,7 @@ pub(super) async fn hold(context: &Context, arguments: &Hold) -> Result<Exit> {
         reason,
         until: until(arguments, Timestamp::now())?,
     };
-    let path = path(&name, &arguments.name)?;
+    let path = path(&name, &arguments.hold)?;
     let request = Request::put(format!("hold workspace {name}"), path).json(&body);
     perform(context, &request, &name, arguments.change.dry_run, |view| {
         format!(
@@ -41,12 +41,12 @@ pub(super) async fn hold(context: &Context, arguments: &Hold) -> Result<Exit> {
 
 pub(super) async fn release(context: &Context, arguments: &Release) -> Result<Exit> {
     let name = context.workspace(arguments.which.name.as_deref())?;
-    let path = path(&name, &arguments.name)?;
+    let path = path(&name, &arguments.hold)?;
     let request = Request::delete(format!("release workspace {name}"), path);
     perform(context, &request, &name, arguments.change.dry_run, |view| {
         format!(
             "hold {} is gone: {}",
-            arguments.name,
+            arguments.hold,
             crate::render::idle_text(view)
         )
     })

@@ -18,7 +18,8 @@ use crate::ssh::text::{is_host, is_user, option_path, public_key, shell_line};
 
 /// The name under which the jump host's key is certified.
 const JUMP_ALIAS: &str = "nexus-jump";
-const JUMP_USER: &str = "jump";
+/// Who somebody is, their key tells.
+const JUMP_USER: &str = "nexus";
 
 /// What lets the person in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -270,7 +271,7 @@ mod tests {
             words[2],
             "ProxyCommand=ssh -p 2200 -o UserKnownHostsFile=/n/known_jump_host \
              -o HostKeyAlias=nexus-jump -o StrictHostKeyChecking=yes -o IdentityFile=/k \
-             -o CertificateFile=/k-cert.pub -W ws-1:22 -- jump@127.0.0.1"
+             -o CertificateFile=/k-cert.pub -W ws-1:22 -- nexus@127.0.0.1"
         );
         assert_eq!(words.last().unwrap(), "dev@ws-1");
     }

@@ -29,6 +29,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long a broken line is tried again.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How long the rest of a line that broke may take to come.
+const REST: Duration = Duration::from_secs(2);
 /// Bytes typed while the line is broken that are kept for later.
 const MOST_TYPED: usize = 64 << 10;
 
@@ -258,9 +260,20 @@ impl Attachment<'_> {
                 }
             };
             if !sent {
-                return Stop::Closed(self.viewer.closed(None));
+                return self.rest(socket).await;
             }
         }
+    }
+
+    /// Nothing can be said any more, but what has come already is shown: otherwise a server that
+    /// speaks and hangs up at once would never be heard.
+    async fn rest(&mut self, socket: &mut Socket) -> Stop {
+        while let Ok(Some(Ok(message))) = tokio::time::timeout(REST, socket.next()).await {
+            if let Err(stop) = self.hear(socket, message).await {
+                return stop;
+            }
+        }
+        Stop::Closed(self.viewer.closed(None))
     }
 
     /// Takes a message; `Ok(false)`: the line is broken.
