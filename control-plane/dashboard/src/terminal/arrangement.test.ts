@@ -4,6 +4,7 @@ import {
   arrangementFrom,
   arrangementIn,
   freshSession,
+  renewed,
   sessionsIn,
   without,
   withoutTab,
@@ -42,6 +43,12 @@ describe("an arrangement", () => {
     ]);
     expect(from("session=a&tab=9").shown).toBe(0);
     expect(from("session=a&tab=x").shown).toBe(0);
+  });
+
+  it("goes on with another session where one is over", () => {
+    expect(address(renewed(from("session=a.b&session=c"), "b", "d"))).toBe(
+      "read_only=true&session=a.d&session=c",
+    );
   });
 
   it("has at most four panes in a tab", () => {

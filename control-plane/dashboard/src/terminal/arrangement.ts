@@ -76,6 +76,12 @@ export function withoutTab(arrangement: Arrangement, tab: number): Arrangement {
   return next;
 }
 
+/** With another session in the place of one that is over. */
+export function renewed({ tabs, shown }: Arrangement, over: string, next: string): Arrangement {
+  const instead = (session: string) => (session === over ? next : session);
+  return { shown, tabs: tabs.map((tab) => ({ ...tab, sessions: tab.sessions.map(instead) })) };
+}
+
 /** Every session that is shown somewhere. */
 export function sessionsIn({ tabs }: Arrangement): Set<string> {
   return new Set(tabs.flatMap((tab) => tab.sessions));

@@ -30,6 +30,10 @@ export interface LinkOptions {
   /** A session to take up, `new`, or nothing for one of its own. */
   session: string | undefined;
   readOnly: boolean;
+  /** Whether a session that had ended before is followed by a new one without asking. */
+  fresh: boolean;
+  /** Forgets a session that has ended. */
+  discard(session: string): Promise<unknown>;
   /** Asks for the workspace: a browser does not tell why a WebSocket was refused. */
   probe(): Promise<unknown>;
   size(): { cols: number; rows: number };
@@ -41,6 +45,8 @@ export interface LinkOptions {
   onEnded(exit: Extract<Told, { type: "ended" }>["exit"]): void;
   onState(state: LinkState): void;
   onLatency(ms: number): void;
+  /** A new session is wanted in the place of this one. */
+  onRenew(): void;
 }
 
 interface End {
@@ -70,6 +76,8 @@ export class TerminalLink {
   private attempt = 0;
   private closed = false;
   private ended = false;
+  /** Whether this page saw the session live. */
+  private lived = false;
   private hurry: () => void = () => {};
   private pinged = new Map<number, number>();
   private lastHeard = 0;
@@ -103,6 +111,7 @@ export class TerminalLink {
    * again nothing is sent: the questions in it were answered long ago.
    */
   type(text: string): void {
+    this.lived = true;
     if (this.offsets.shown >= this.replayed) this.send(new TextEncoder().encode(text));
   }
 
@@ -122,11 +131,10 @@ export class TerminalLink {
       const end = await this.once();
       if (this.closed) return;
       if (!end.returns || this.ended) {
-        this.options.onState({ at: "closed", message: end.text, code: end.code });
-        await new Promise<void>((resolve) => {
-          this.hurry = resolve;
-        });
-        if (end.code === 4004 || this.ended) this.forget();
+        const stale = this.ended && !this.lived && this.options.fresh && !this.options.readOnly;
+        if (!stale) await this.untilAsked(end);
+        if (this.closed) return;
+        if (end.code === 4004 || this.ended) return this.renew();
         this.attempt = 0;
         continue;
       }
@@ -136,11 +144,19 @@ export class TerminalLink {
     }
   }
 
-  /** The session is over: what comes next is another one. */
-  private forget(): void {
-    this.session = this.options.session;
-    this.offsets = nothing;
-    this.ended = false;
+  private untilAsked({ text, code }: End): Promise<void> {
+    this.options.onState({ at: "closed", message: text, code });
+    return new Promise((resolve) => {
+      this.hurry = resolve;
+    });
+  }
+
+  /** The session is over: whoever shows it goes on with another one. */
+  private async renew(): Promise<void> {
+    const { session } = this;
+    // One that is gone already needs no forgetting.
+    if (this.ended && session) await this.options.discard(session).catch(() => undefined);
+    if (!this.closed) this.options.onRenew();
   }
 
   private pause(ms: number): Promise<void> {
@@ -233,6 +249,7 @@ export class TerminalLink {
       if (this.offsets.received === 0) this.replayed = frame.end;
       this.session = frame.session;
       this.offsets = attach(this.offsets, frame.from);
+      this.lived ||= frame.created;
       this.options.onSession(frame.session, frame.created, frame.read_only);
       if (this.offsets.lost > before) this.options.onGap(this.offsets.lost - before);
       this.options.onState({ at: "open" });

@@ -8,7 +8,8 @@ export interface Look {
 }
 
 const KEY = "nexus.terminal";
-const plain: Look = { fontSize: 13, colours: "page" };
+// Dark, whatever the page is: most programs choose their colours for that.
+const plain: Look = { fontSize: 13, colours: "dark" };
 const SMALLEST = 9;
 const LARGEST = 24;
 

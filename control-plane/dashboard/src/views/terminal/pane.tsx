@@ -13,9 +13,11 @@ interface Props {
   workspace: string;
   session: string;
   readOnly: boolean;
+  fresh: boolean;
   searching: boolean;
   onSearch(on: boolean): void;
   onFocus(): void;
+  onRenew(): void;
   onLeave(): void;
 }
 
@@ -23,9 +25,11 @@ export default function Pane({
   workspace,
   session,
   readOnly,
+  fresh,
   searching,
   onSearch,
   onFocus,
+  onRenew,
   onLeave,
 }: Props) {
   const [link, setLink] = useState<string>();
@@ -33,8 +37,10 @@ export default function Pane({
     workspace,
     session,
     readOnly,
+    fresh,
     onLink: setLink,
     onSearch: () => onSearch(true),
+    onRenew,
     onLeave,
   });
   const { state, screen } = pane;
@@ -52,7 +58,7 @@ export default function Pane({
       {searching && screen.current && (
         <SearchBar screen={screen.current} onClose={() => onSearch(false)} />
       )}
-      <div className="min-h-0 flex-1 bg-(--terminal) p-1.5">
+      <div className="min-h-0 flex-1 p-1.5" style={{ background: pane.background }}>
         <div ref={pane.frame} className="h-full w-full overflow-hidden" />
       </div>
       {over && (

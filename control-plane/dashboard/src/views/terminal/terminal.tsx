@@ -13,6 +13,7 @@ import {
   arrangementFrom,
   arrangementIn,
   freshSession,
+  renewed,
   sessionsIn,
   without,
   withoutTab,
@@ -116,8 +117,10 @@ export default function Terminal() {
                   workspace={id}
                   session={session}
                   readOnly={readOnly}
+                  fresh={!query.has("session")}
                   searching={searching === session}
                   onSearch={(on) => setSearching(on ? session : undefined)}
+                  onRenew={() => change(renewed(arrangement, session, freshSession(Math.random())))}
                   onFocus={() => setFocused(pane)}
                   onLeave={() => leave.current?.querySelector("button")?.focus()}
                 />

@@ -16,6 +16,7 @@ export interface Pane {
   state: LinkState;
   latency: number | undefined;
   readOnly: boolean;
+  background: string;
   /** How the program ended. */
   ended: string | undefined;
   retry(): void;
@@ -25,8 +26,12 @@ interface Options {
   workspace: string;
   session: string;
   readOnly: boolean;
+  /** Whether a session that had ended before is followed by a new one without asking. */
+  fresh: boolean;
   onLink(url: string): void;
   onSearch(): void;
+  /** A new session is wanted in the place of this one. */
+  onRenew(): void;
   /** The keyboard is to leave the terminal. */
   onLeave(): void;
 }
@@ -62,6 +67,9 @@ export function useTerminal(options: Options): Pane {
       path: workspaces.terminalPath(workspace),
       session,
       readOnly: latest.current.readOnly,
+      fresh: latest.current.fresh,
+      discard: (ended) => workspaces.endTerminal(workspace, ended),
+      onRenew: () => latest.current.onRenew(),
       probe: () => workspaces.read(workspace),
       size: () => ({ cols: terminal.cols, rows: terminal.rows }),
       onBytes: (bytes, shown) => terminal.write(bytes, shown),
