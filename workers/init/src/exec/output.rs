@@ -22,6 +22,7 @@ pub(crate) struct ProcessOutput {
     stdout_buffer: Vec<u8>,
     stderr_buffer: Vec<u8>,
     exit: ExitWatch,
+    linger: Option<Duration>,
 }
 
 /// What comes from a process.
@@ -41,7 +42,15 @@ impl ProcessOutput {
             stdout_buffer: Vec::with_capacity(BUFFER),
             stderr_buffer: Vec::new(),
             exit,
+            linger: Some(LINGER),
         })
+    }
+
+    /// Waits for the end of both streams however long somebody keeps them open: for those who can
+    /// leave whenever they like.
+    pub(crate) fn to_the_end(mut self) -> Self {
+        self.linger = None;
+        self
     }
 
     /// The next output, or how the process ended once everything it wrote was returned.
@@ -68,12 +77,19 @@ impl ProcessOutput {
                     self.stderr = None;
                 }
                 _ = self.exit.ended(), if has_ended.is_none() => {}
-                () = tokio::time::sleep(LINGER), if has_ended.is_some() => {
+                () = pause(self.linger), if has_ended.is_some() => {
                     self.stdout = None;
                     self.stderr = None;
                 }
             }
         }
+    }
+}
+
+async fn pause(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
     }
 }
 

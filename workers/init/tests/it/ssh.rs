@@ -23,6 +23,10 @@ async fn commands_have_their_streams_and_their_exit_code() {
     );
     let output = reached.run(&["kill -TERM $$"]).await;
     assert_eq!(output.status.code(), Some(255), "a signal is told as one");
+    // What goes on in the background is waited for as long as it holds the output, as OpenSSH does.
+    let late = "(while [ -d /proc/$$ ]; do :; done; sleep 0.5; echo late) & echo early";
+    let output = reached.run(&[late]).await;
+    assert_eq!(text(&output.stdout), "early\nlate\n");
     let output = reached.run(&["pwd; echo $HOME; echo $USER"]).await;
     assert_eq!(text(&output.stdout), "/root\n/root\nroot\n");
 
