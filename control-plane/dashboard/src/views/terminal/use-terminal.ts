@@ -114,7 +114,16 @@ export function useTerminal(options: Options): Pane {
     opened.fit.fit();
   }, [theme, fontSize]);
 
-  return { frame, screen, state, latency, readOnly, ended, retry: () => link.current?.retry() };
+  return {
+    frame,
+    screen,
+    state,
+    latency,
+    readOnly,
+    ended,
+    background: theme.background ?? "",
+    retry: () => link.current?.retry(),
+  };
 }
 
 function endOf(exit: { code: number } | { signal: number } | null): string {
