@@ -31,7 +31,9 @@ mod routes;
 mod sockets;
 mod sse;
 pub(crate) mod standing;
+mod streams;
 mod tail;
+mod terminal;
 mod trace;
 mod ws;
 

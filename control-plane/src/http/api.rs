@@ -19,7 +19,7 @@ use super::error::Refusal;
 use super::pace::Pace;
 use super::routes::workspace_ref;
 use super::sockets::Sockets;
-use super::standing::Doorman;
+use super::standing::{Doorman, Standing};
 use super::tail::Tail;
 use crate::app::App;
 use crate::commands::Commands;
@@ -46,6 +46,7 @@ struct Parts {
     hosts: HostNames,
     shutdown: CancellationToken,
     sockets: Sockets,
+    terminals: Sockets,
     pace: Pace,
     attempts: Attempts,
     tickets: Tickets<Identity>,
@@ -69,7 +70,8 @@ impl Api {
         let parts = Parts {
             previews: Previews::new(app.clone(), doorman.clone(), shutdown.clone()),
             doorman,
-            sockets: Sockets::default(),
+            sockets: Sockets::tails(),
+            terminals: Sockets::streams(),
             pace: Pace::default(),
             attempts: Attempts::default(),
             tickets: Tickets::default(),
@@ -118,6 +120,15 @@ impl Api {
 
     pub(super) fn tickets(&self) -> &Tickets<Identity> {
         &self.parts.tickets
+    }
+
+    pub(super) fn terminals(&self) -> &Sockets {
+        &self.parts.terminals
+    }
+
+    /// How `identity` stands from now on.
+    pub(super) fn standing(&self, identity: &Identity) -> Standing {
+        self.parts.doorman.standing(identity)
     }
 
     pub(super) fn sockets(&self) -> &Sockets {
@@ -221,7 +232,7 @@ impl Api {
     /// A tail of what `identity` may see, for as long as they may.
     pub(super) fn tail(&self, identity: &Identity, query: &EventQuery) -> Result<Tail, Refusal> {
         // The standing first: a revocation between the two is heard then.
-        let standing = self.parts.doorman.standing(identity);
+        let standing = self.standing(identity);
         let subscription = self.app().hub().subscribe(identity, query)?;
         Ok(Tail::new(subscription, standing, self.shutdown().clone()))
     }

@@ -18,6 +18,7 @@ use nexus_events::problem::{self, FieldError, Problem, ProblemCode};
 use super::facade::rpc;
 use super::trace::Trace;
 use crate::commands::CommandError;
+use crate::gateway::ReachError;
 use crate::queries::QueryError;
 
 /// What a handler answers: something, or a refusal.
@@ -152,6 +153,12 @@ impl From<QueryError> for Refusal {
 impl From<CommandError> for Refusal {
     fn from(error: CommandError) -> Self {
         Problem::from(error).into()
+    }
+}
+
+impl From<ReachError> for Refusal {
+    fn from(error: ReachError) -> Self {
+        error.problem().into()
     }
 }
 

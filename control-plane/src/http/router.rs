@@ -17,7 +17,7 @@ use super::routes::{
     nodes, operations, parked, projections, settings, ssh, status, timeline, tokens, users,
     workspaces,
 };
-use super::routes::{previews, sign_in, tickets};
+use super::routes::{previews, sign_in, streams, terminal, terminals, tickets};
 use super::{Api, HostNames, auth, facade, openapi, patience, reply, trace};
 use crate::app::App;
 
@@ -61,6 +61,13 @@ fn table() -> OpenApiRouter<Api> {
         .routes(routes!(settings::credentials, settings::change_credentials))
         .routes(routes!(settings::scripts, settings::change_scripts))
         .routes(routes!(tickets::take))
+        .routes(routes!(terminal::open))
+        .routes(routes!(terminal::of_machine))
+        .routes(routes!(terminal::by_name))
+        .routes(routes!(terminals::list))
+        .routes(routes!(terminals::close))
+        .routes(routes!(streams::ssh))
+        .routes(routes!(streams::port))
         .routes(routes!(sign_in::read, sign_in::sign_in, sign_in::sign_out))
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::read))

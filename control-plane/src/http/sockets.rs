@@ -11,14 +11,16 @@ use super::error::Refusal;
 use crate::identity::Identity;
 
 /// The most tails one user has at a time. The operator's are limited by connections alone.
-const MOST: usize = 32;
+const TAILS: usize = 32;
 
-/// Under what terminals are counted.
-pub(crate) const TERMINALS: &str = "nexus_terminal_connections";
+/// The most terminals and streams one user has at a time: a page opens few, an editor many.
+const STREAMS: usize = 512;
 
-/// The tails that are open. Clones share the count.
-#[derive(Debug, Clone, Default)]
+/// Connections that are open. Clones share the count.
+#[derive(Debug, Clone)]
 pub(crate) struct Sockets {
+    what: &'static str,
+    most: usize,
     open: Arc<Mutex<HashMap<UserId, usize>>>,
     terminals: Arc<AtomicU64>,
 }
@@ -32,7 +34,27 @@ pub(crate) struct Room {
 }
 
 impl Sockets {
-    /// Room for one more tail of `identity`, counted under the name `figure`.
+    /// Tails of the log.
+    pub(crate) fn tails() -> Self {
+        Self {
+            what: "tails",
+            most: TAILS,
+            open: Arc::default(),
+            terminals: Arc::default(),
+        }
+    }
+
+    /// Terminals and streams.
+    pub(crate) fn streams() -> Self {
+        Self {
+            what: "terminals and streams",
+            most: STREAMS,
+            open: Arc::default(),
+            terminals: Arc::default(),
+        }
+    }
+
+    /// Room for one more of `identity`, counted under the name `figure`.
     ///
     /// # Errors
     /// `RATE_LIMIT` when they have as many as one may.
@@ -41,9 +63,10 @@ impl Sockets {
         if let Some(user) = user {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             let count = open.entry(user).or_default();
-            if *count >= MOST {
-                let detail = format!("connections: {MOST} tails of yours are open already");
-                let hint = "close one of them, or follow several workspaces with one tail";
+            if *count >= self.most {
+                let (most, what) = (self.most, self.what);
+                let detail = format!("connections: {most} {what} of yours are open already");
+                let hint = "close one of them; one tail can follow several workspaces";
                 return Err(Refusal::new(ProblemCode::RateLimit, detail, hint)
                     .naming("connections", "too many"));
             }
@@ -101,8 +124,8 @@ mod tests {
             scope: Scope::User,
             token: TokenId::derived(name),
         };
-        let sockets = Sockets::default();
-        let mut rooms: Vec<Room> = (0..MOST)
+        let sockets = Sockets::tails();
+        let mut rooms: Vec<Room> = (0..TAILS)
             .map(|_| sockets.room(&user("a"), "test").unwrap())
             .collect();
         assert!(sockets.room(&user("a"), "test").is_err());
