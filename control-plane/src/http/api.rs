@@ -4,12 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use nexus_events::id::{NodeId, WorkspaceId};
 use nexus_events::problem::ProblemCode;
 use nexus_events::view::WorkspaceView;
-use nexus_events::workspace::Phase;
 use nexus_nats::StepLogs;
-use nexus_nats::exec::Execs;
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::Attempts;
@@ -248,39 +245,9 @@ impl Api {
             .await
     }
 
-    /// The same, and the node its machine runs on.
-    pub(super) async fn running(
-        &self,
-        identity: &Identity,
-        text: &str,
-    ) -> Result<(WorkspaceId, NodeId), Refusal> {
-        let view = self.workspace(identity, text).await?;
-        match (view.phase, view.node) {
-            (Phase::Running | Phase::Starting, Some(node)) if !view.unknown => Ok((view.id, node)),
-            _ => {
-                let phase = if view.unknown {
-                    "unknown"
-                } else {
-                    view.phase.as_str()
-                };
-                Err(Refusal::new(
-                    ProblemCode::NotRunning,
-                    format!("workspace {} is not running: {phase}", view.name),
-                    format!("start it first: `nexus workspace start {}`", view.name),
-                )
-                .naming("workspace", phase))
-            }
-        }
-    }
-
     /// The output of steps.
     pub(super) fn step_logs(&self) -> Result<StepLogs, Refusal> {
         self.app().logs().cloned().ok_or_else(no_bus)
-    }
-
-    /// Commands run in workspaces.
-    pub(super) fn execs(&self) -> Result<Execs, Refusal> {
-        self.app().bus().map(Execs::on).ok_or_else(no_bus)
     }
 }
 

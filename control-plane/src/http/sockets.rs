@@ -16,6 +16,9 @@ const TAILS: usize = 32;
 /// The most terminals and streams one user has at a time: a page opens few, an editor many.
 const STREAMS: usize = 512;
 
+/// Under what terminals are counted.
+pub(crate) const TERMINALS: &str = "nexus_terminal_connections";
+
 /// Connections that are open. Clones share the count.
 #[derive(Debug, Clone)]
 pub(crate) struct Sockets {

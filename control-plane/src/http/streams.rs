@@ -147,7 +147,8 @@ pub(crate) async fn awake(
         Ok(awake) => Ok(awake?),
         Err(_) => {
             let detail = format!("the workspace is not up after {} s", AWAKE.as_secs());
-            let hint = "it goes on starting; follow it with `nexus workspace status`, then try again";
+            let hint =
+                "it goes on starting; follow it with `nexus workspace status`, then try again";
             Err(Refusal::new(ProblemCode::Timeout, detail, hint))
         }
     }
@@ -157,12 +158,7 @@ pub(crate) async fn awake(
 ///
 /// # Errors
 /// When the caller has too many streams open already.
-pub(crate) fn upgraded(
-    api: &Api,
-    identity: &Identity,
-    asked: Asked,
-    way: Way,
-) -> Answer<Response> {
+pub(crate) fn upgraded(api: &Api, identity: &Identity, asked: Asked, way: Way) -> Answer<Response> {
     let stream = Stream {
         standing: api.standing(identity),
         room: api.terminals().room(identity, "nexus_streams")?,

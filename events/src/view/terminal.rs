@@ -77,6 +77,7 @@ pub enum TerminalAsk {
 
 /// A text frame of `nexus.term.bin.v1` to a viewer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum TerminalTold {
     /// The viewer sees the session from here on; binary frames count from `from`.

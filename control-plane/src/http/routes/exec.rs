@@ -7,25 +7,18 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use futures::{StreamExt as _, stream};
 use nexus_events::failure::Failure;
-use nexus_events::id::{ExecId, NodeId};
 use nexus_events::problem::{Problem, ProblemCode};
-use nexus_events::work::{Bytes, ExecExit, ExecFrame, ExecRequest};
-use nexus_nats::exec::{ExecCallError, ExecReplies};
+use nexus_events::work::{Bytes, ExecExit, ExecFrame};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
+use crate::gateway::Command;
 use crate::http::auth::Caller;
 use crate::http::error::{Answer, Refusal};
 use crate::http::extract::Body;
 use crate::http::openapi::WORKSPACES;
 use crate::http::{Api, ndjson};
 
-/// How long the answer's head waits for a first frame, so that a node that is away answers as a
-/// refusal and not as a line.
-const FIRST_FRAME: Duration = Duration::from_millis(500);
-/// Frames read ahead of the caller.
-const AHEAD: usize = 4;
 /// How long a command may run, in seconds: unless said otherwise, and at most.
 const TIMEOUT: (u32, u32) = (3600, 24 * 3600);
 /// The most arguments and variables together.
@@ -83,34 +76,28 @@ pub(crate) async fn run(
     Body(exec): Body<Exec>,
 ) -> Answer<Response> {
     exec.check()?;
-    let (workspace, node) = api.running(&identity, &id).await?;
-    let request = ExecRequest {
-        id: ExecId::from_uuid(uuid::Uuid::now_v7()),
-        workspace,
+    let view = api.workspace(&identity, &id).await?;
+    let seconds = exec.timeout_seconds.unwrap_or(TIMEOUT.0);
+    let command = Command {
         argv: exec.argv,
         environment: exec.env,
         directory: exec.cwd,
-        stdin: exec.stdin,
-        timeout_seconds: exec.timeout_seconds.unwrap_or(TIMEOUT.0),
+        stdin: exec.stdin.0,
+        limit: Duration::from_secs(seconds.into()),
     };
-    let replies = api
-        .execs()?
-        .call(node, &request)
-        .await
-        .map_err(|error| lost(node, &error))?;
-    let mut lines = pumped(node, replies);
-    let first = match tokio::time::timeout(FIRST_FRAME, lines.recv()).await {
-        Ok(Some(Err(refusal))) => return Err(refusal),
-        Ok(first) => first,
-        Err(_) => None,
-    };
-    let rest = stream::unfold(lines, |mut lines| async {
-        lines.recv().await.map(|line| (line, lines))
+    let running = api.app().gateway().run(&view, command).await?;
+    let standing = api.standing(&identity);
+    let lines = stream::unfold(running, |mut running| async {
+        running.next().await.map(|frame| (told(frame), running))
     });
-    let lines = stream::iter(first).chain(rest).map(told);
-    Ok(ndjson::response(
-        lines.take_until(api.shutdown().clone().cancelled_owned()),
-    ))
+    // Whoever loses access is a caller that hung up.
+    let gone = api.shutdown().child_token();
+    let watch = standing.watch(gone.clone());
+    let until = async move {
+        let _watch = watch;
+        gone.cancelled_owned().await;
+    };
+    Ok(ndjson::response(lines.take_until(Box::pin(until))))
 }
 
 impl Exec {
@@ -147,52 +134,15 @@ impl Exec {
     }
 }
 
-/// Reads frames as fast as the caller takes them, and stops with the caller.
-fn pumped(node: NodeId, mut replies: ExecReplies) -> mpsc::Receiver<Result<ExecFrame, Refusal>> {
-    let (lines, receiver) = mpsc::channel(AHEAD);
-    tokio::spawn(async move {
-        loop {
-            let next = tokio::select! {
-                () = lines.closed() => return,
-                next = replies.next() => next,
-            };
-            let line = match next {
-                Ok(Some(frame)) => Ok(frame),
-                Ok(None) => return,
-                Err(error) => Err(lost(node, &error)),
-            };
-            let last = line.is_err();
-            if lines.send(line).await.is_err() || last {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-fn told(frame: Result<ExecFrame, Refusal>) -> Line {
+fn told(frame: ExecFrame) -> Line {
     match frame {
-        Ok(ExecFrame::Stdout(bytes)) => Line::Stdout(bytes),
-        Ok(ExecFrame::Stderr(bytes)) => Line::Stderr(bytes),
-        Ok(ExecFrame::Exit(exit)) => Line::Exit(exit),
-        Ok(ExecFrame::Failed(failure)) => Line::Error(Box::new(failed(failure))),
-        Err(refusal) => Line::Error(Box::new(refusal.problem().clone())),
+        ExecFrame::Stdout(bytes) => Line::Stdout(bytes),
+        ExecFrame::Stderr(bytes) => Line::Stderr(bytes),
+        ExecFrame::Exit(exit) => Line::Exit(exit),
+        ExecFrame::Failed(failure) => Line::Error(Box::new(failed(failure))),
     }
 }
 
 fn failed(failure: Failure) -> Problem {
     Problem::new(ProblemCode::ProcessError, failure.cause, failure.hint)
-}
-
-fn lost(node: NodeId, error: &ExecCallError) -> Refusal {
-    tracing::warn!(
-        error = error as &dyn std::error::Error,
-        "a command in a workspace"
-    );
-    Refusal::new(
-        ProblemCode::NotRunning,
-        format!("node {node}, which holds the workspace, does not answer: {error}"),
-        "see how the node fares with `nexus node list`, then try again",
-    )
-    .naming("node", error.to_string())
 }

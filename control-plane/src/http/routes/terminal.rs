@@ -14,6 +14,7 @@ use crate::http::auth::Caller;
 use crate::http::error::{Answer, Refusal};
 use crate::http::extract::Query;
 use crate::http::openapi::WORKSPACES;
+use crate::http::sockets::TERMINALS;
 use crate::http::terminal::{self, MOST_READ, Opening, Protocol};
 use crate::queries::WorkspaceRef;
 
@@ -64,7 +65,13 @@ pub(crate) async fn open(
 ) -> Answer<Response> {
     let view = api.workspace(&identity, &id).await?;
     let otherwise = Protocol::Binary;
-    upgraded(&api, Caller(identity), view.id, wanted, (upgrade, otherwise))
+    upgraded(
+        &api,
+        Caller(identity),
+        view.id,
+        wanted,
+        (upgrade, otherwise),
+    )
 }
 
 /// Open a terminal of a machine, in JSON frames.
@@ -86,7 +93,13 @@ pub(crate) async fn of_machine(
     };
     let view = api.workspace(&identity, &id).await?;
     let otherwise = Protocol::Json;
-    upgraded(&api, Caller(identity), view.id, wanted, (upgrade, otherwise))
+    upgraded(
+        &api,
+        Caller(identity),
+        view.id,
+        wanted,
+        (upgrade, otherwise),
+    )
 }
 
 /// Open a terminal of a workspace by its name, in binary frames.
@@ -104,7 +117,13 @@ pub(crate) async fn by_name(
 ) -> Answer<Response> {
     let view = api.workspace(&identity, &name).await?;
     let otherwise = Protocol::Binary;
-    upgraded(&api, Caller(identity), view.id, wanted, (upgrade, otherwise))
+    upgraded(
+        &api,
+        Caller(identity),
+        view.id,
+        wanted,
+        (upgrade, otherwise),
+    )
 }
 
 fn upgraded(
@@ -128,7 +147,7 @@ fn upgraded(
         protocol: protocol.unwrap_or(otherwise),
         reconnects,
     };
-    let room = api.terminals().room(&identity, sockets::TERMINALS)?;
+    let room = api.terminals().room(&identity, TERMINALS)?;
     let standing = api.standing(&identity);
     let api = api.clone();
     Ok(upgrade.on_upgrade(async move |socket| {

@@ -111,7 +111,13 @@ impl Close {
 
     /// The end that not reaching a workspace is.
     pub(super) fn of_reach(error: ReachError) -> Self {
-        let unknown = matches!(&error, ReachError::NotRunning { phase: "unknown", .. });
+        let unknown = matches!(
+            &error,
+            ReachError::NotRunning {
+                phase: "unknown",
+                ..
+            }
+        );
         let Problem { code, detail, .. } = error.problem();
         match code {
             _ if unknown => Self::Unreachable(detail),

@@ -121,7 +121,10 @@ mod tests {
             let ping = text(r#"{"type":"ping","id":3}"#);
             assert_eq!(protocol.read(ping), Said::Ping(3));
             for wrong in ["", "{}", r#"{"type":"resize","cols":0,"rows":1}"#, "[1]"] {
-                assert!(matches!(protocol.read(text(wrong)), Said::Wrong(_)), "{wrong}");
+                assert!(
+                    matches!(protocol.read(text(wrong)), Said::Wrong(_)),
+                    "{wrong}"
+                );
             }
             let large = text(&"x".repeat(MOST_INCOMING + 1));
             assert_eq!(protocol.read(large), Said::TooLarge);

@@ -103,7 +103,10 @@ impl Out {
             self.send(Message::Close(Some(close.frame()))).await
         };
         if !matches!(timeout(FAREWELL, farewell).await, Ok(Ok(()))) {
-            tracing::debug!(reason = close.reason(), "a viewer could not be told the end");
+            tracing::debug!(
+                reason = close.reason(),
+                "a viewer could not be told the end"
+            );
         }
     }
 

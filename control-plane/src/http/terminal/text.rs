@@ -23,7 +23,9 @@ impl TextDecoder {
                     let (valid, after) = rest.split_at(error.valid_up_to());
                     text.push_str(&String::from_utf8_lossy(valid));
                     rest = after;
-                    let Some(wrong) = error.error_len() else { break };
+                    let Some(wrong) = error.error_len() else {
+                        break;
+                    };
                     text.push(char::REPLACEMENT_CHARACTER);
                     rest = &rest[wrong..];
                 }

@@ -56,7 +56,10 @@ impl Window {
 
     /// Whether more may be sent.
     pub(super) fn has_room(&self) -> bool {
-        let ahead = self.sent.load(Relaxed).saturating_sub(self.acked.load(Relaxed));
+        let ahead = self
+            .sent
+            .load(Relaxed)
+            .saturating_sub(self.acked.load(Relaxed));
         !self.acks.load(Relaxed) || self.typing.load(Relaxed) || ahead < CREDIT_BYTES
     }
 
@@ -90,7 +93,10 @@ mod tests {
         assert!(!window.has_room());
         assert_eq!(window.due().now_or_never(), Some(1000));
         window.typing(true);
-        assert!(window.has_room(), "the program may wait for its output to be taken");
+        assert!(
+            window.has_room(),
+            "the program may wait for its output to be taken"
+        );
         window.typing(false);
         window.ack(u64::MAX);
         assert!(window.has_room());
