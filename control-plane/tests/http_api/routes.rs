@@ -14,6 +14,7 @@ const TABLE: &str = "
     DELETE /api/v1/workspaces/{id}
     DELETE /api/v1/workspaces/{id}/holds/{name}
     DELETE /api/v1/workspaces/{id}/previews/{port}
+    DELETE /api/v1/workspaces/{id}/terminals/{session}
     DELETE /machines/{id}
     GET /api/v1/events
     GET /api/v1/events/ws
@@ -36,15 +37,21 @@ const TABLE: &str = "
     GET /api/v1/workspaces/{id}/events
     GET /api/v1/workspaces/{id}/logs
     GET /api/v1/workspaces/{id}/operations
+    GET /api/v1/workspaces/{id}/ports/{port}
     GET /api/v1/workspaces/{id}/previews
+    GET /api/v1/workspaces/{id}/ssh
     GET /api/v1/workspaces/{id}/status
+    GET /api/v1/workspaces/{id}/terminal
+    GET /api/v1/workspaces/{id}/terminals
     GET /docs
     GET /health
     GET /livez
     GET /machines/{id}
+    GET /machines/{id}/terminal
     GET /metrics
     GET /openapi.json
     GET /readyz
+    GET /terminal/{name}
     POST /api/v1/parked/{sequence}/discard
     POST /api/v1/parked/{sequence}/retry
     POST /api/v1/projections/rebuild

@@ -1,0 +1,10 @@
+//! Ways into workspaces, against a real nexus-init and a control plane whose log is in memory.
+
+mod attacks;
+mod commands;
+mod lifecycle;
+mod relay;
+mod scene;
+mod streams;
+mod terminals;
+mod viewer;
