@@ -1,4 +1,4 @@
-//! How many tails may be open: so many a user, so that one cannot take the room of all.
+//! How many connections may be open: so many a user, so that one cannot take the room of all.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -53,7 +53,7 @@ pub(super) async fn info(
         uptime: uptime.try_into().unwrap_or_default(),
         workspaces_count: count(&api, &identity)?,
         docker_version: docker.map(|node| node.profile.engine).unwrap_or_default(),
-        terminal_connections: api.sockets().open_terminals(),
+        terminal_connections: api.terminals().open_terminals(),
     };
     Ok(Output { json })
 }
