@@ -5,11 +5,10 @@ use axum::http::{Method, StatusCode};
 use futures::StreamExt as _;
 use nexus_control_plane::backbone::Backbone;
 use nexus_events::id::OperationId;
-use nexus_events::work::{Bytes, ExecExit, ExecFrame, OutputChunk, OutputStream};
+use nexus_events::work::{OutputChunk, OutputStream};
 use nexus_events::workspace::Step;
-use nexus_nats::exec::Execs;
 use nexus_nats::testing::TestServer;
-use nexus_nats::{Bus, Role, StepLogs};
+use nexus_nats::{Bus, StepLogs};
 use serde_json::{Value, json};
 
 use crate::server::{Server, User, noon};
@@ -22,7 +21,7 @@ struct World {
     bus: Bus,
     workspace: String,
     operation: OperationId,
-    nats: TestServer,
+    _nats: TestServer,
 }
 
 impl World {
@@ -45,7 +44,7 @@ impl World {
             bus,
             workspace,
             operation,
-            nats,
+            _nats: nats,
         }
     }
 
@@ -74,15 +73,6 @@ impl World {
             .lines()
             .map(|line| serde_json::from_str(line).expect("JSON"))
             .collect()
-    }
-
-    async fn exec(&self, body: Value) -> axum::response::Response {
-        let path = format!("/api/v1/workspaces/{}/exec", self.workspace);
-        let body = body.to_string().into_bytes();
-        self.server
-            .bearer(&self.alice.token)
-            .open(Method::POST, &path, &[], body)
-            .await
     }
 }
 
@@ -141,71 +131,4 @@ async fn output_is_followed_until_the_server_stops() {
     assert_eq!(line(&mut body).await.expect("a line")["text"], "three");
     world.server.stop.cancel();
     assert!(line(&mut body).await.is_none());
-}
-
-#[tokio::test]
-async fn a_command_runs_where_the_workspace_is_and_answers_as_it_goes() {
-    let world = World::make().await;
-    let bus = world.nats.bus_as(Role::Worker).await;
-    let mut requests = Execs::on(&bus)
-        .serve(worker::node())
-        .await
-        .expect("a subscription");
-    let working = tokio::spawn(async move {
-        let mut call = requests.next().await.expect("a request");
-        let request = call.request.clone();
-        for frame in [
-            ExecFrame::Stdout(Bytes(b"out".to_vec())),
-            ExecFrame::Stderr(Bytes(b"err\xff".to_vec())),
-            ExecFrame::Exit(ExecExit::Code(3)),
-        ] {
-            call.send(&frame).await.expect("somebody reads");
-        }
-        request
-    });
-    // The subscription is there once the server has answered something after it.
-    bus.probe().await.expect("the bus answers");
-    let exec =
-        json!({ "argv": ["sh", "-c", "x"], "env": { "A": "b" }, "cwd": "/tmp", "stdin": "aGk=" });
-    let mut body = world.exec(exec).await.into_body().into_data_stream();
-    let mut lines = Vec::new();
-    while let Some(line) = line(&mut body).await {
-        lines.push(line);
-    }
-    let expected = [
-        json!({"stdout": "b3V0"}),
-        json!({"stderr": "ZXJy/w=="}),
-        json!({"exit": {"code": 3}}),
-    ];
-    assert_eq!(lines, expected);
-    let request = working.await.expect("it ends");
-    assert_eq!(request.workspace.to_string(), world.workspace);
-    assert_eq!(request.argv, ["sh", "-c", "x"]);
-    assert_eq!(request.environment["A"], "b");
-    assert_eq!(request.directory.as_deref(), Some("/tmp"));
-    assert_eq!(request.stdin, Bytes(b"hi".to_vec()));
-}
-
-#[tokio::test]
-async fn a_command_on_a_node_that_is_away_is_refused_with_its_name() {
-    let world = World::make().await;
-    let response = world.exec(json!({ "argv": ["id"] })).await;
-    assert_eq!(response.status(), StatusCode::CONFLICT);
-    let body = axum::body::to_bytes(response.into_body(), 1 << 20)
-        .await
-        .expect("a body");
-    let problem: Value = serde_json::from_slice(&body).expect("JSON");
-    assert_eq!(problem["code"], "NOT_RUNNING");
-    assert!(
-        problem["detail"]
-            .as_str()
-            .expect("text")
-            .contains(&worker::node().to_string())
-    );
-    assert!(
-        problem["hint"]
-            .as_str()
-            .expect("text")
-            .contains("nexus node list")
-    );
 }
