@@ -1,4 +1,7 @@
 //! A person's own script, run in each of their workspaces once it is ready after a start.
+//!
+//! It follows from the event, so a start that ended while this server was away runs none: a script
+//! found later might have been written for the next start.
 
 use std::time::Duration;
 

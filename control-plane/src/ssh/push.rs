@@ -1,7 +1,7 @@
 //! Saying it: one workspace at a time, a few at once on each node, so that a node that does not
 //! answer holds up nobody but itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -101,6 +101,12 @@ impl Push {
             Ok(said) => said.map(|()| true),
             Err(_) => Err(PushError::Slow),
         }
+    }
+
+    /// Forgets what was said to all but these; who has no machine has heard nothing.
+    pub(super) fn remember_only(&self, workspaces: &HashSet<WorkspaceId>) {
+        let said = &mut self.lock().said;
+        said.retain(|workspace, _| workspaces.contains(workspace));
     }
 
     async fn say_planned(&self, plan: &Plan) -> Result<(), PushError> {

@@ -133,8 +133,11 @@ impl Pusher {
             .filter(|(_, node)| is_away(node.state.status))
             .map(|(id, _)| id)
             .collect();
+        let placed = queries.placed_workspaces()?;
+        let workspaces = placed.iter().map(|(workspace, _)| *workspace).collect();
+        self.push.remember_only(&workspaces);
         let mut untold = Vec::new();
-        for (workspace, node) in queries.placed_workspaces()? {
+        for (workspace, node) in placed {
             if !away.contains(&node) && !self.push.is_done(workspace)? {
                 untold.push(workspace);
             }

@@ -11,6 +11,7 @@ mod plain;
 mod routes;
 mod rpc;
 mod server;
+mod settings;
 mod shapes;
 mod sign_in;
 mod streams;

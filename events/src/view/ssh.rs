@@ -1,7 +1,5 @@
 //! What the API answers about SSH: whom to trust, and certificates.
 
-use std::net::SocketAddr;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -31,21 +29,13 @@ pub struct JumpHostView {
     pub port: u16,
 }
 
-impl From<SocketAddr> for JumpHostView {
-    fn from(address: SocketAddr) -> Self {
-        Self {
-            host: address.ip().to_string(),
-            port: address.port(),
-        }
-    }
-}
-
 /// A request for a user certificate (`POST /api/v1/ssh/certificates`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CertificateRequest {
-    /// The public key to certify, in one line: ed25519, ECDSA, or RSA of at least 3072 bits.
+    /// The public key to certify, in one line: ed25519, ECDSA, or RSA of at least 3072 bits. The
+    /// SSH servers of Nexus itself take no RSA.
     pub public_key: String,
     /// The one workspace it is to open, by id or name; absent: every workspace of the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]

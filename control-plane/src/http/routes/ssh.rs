@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use nexus_events::view::{AuthorityView, CertificateReply, CertificateRequest};
+use nexus_events::view::{AuthorityView, CertificateReply, CertificateRequest, JumpHostView};
 
 use crate::http::Api;
 use crate::http::asked::Asked;
@@ -21,7 +21,14 @@ pub(crate) async fn authority(State(api): State<Api>) -> Answer<Fresh<AuthorityV
     let view = AuthorityView {
         host_authority: authorities.host_authority(),
         user_authority: authorities.user_authority(),
-        jump_host: api.app().jump_host().map(Into::into),
+        jump_host: api.app().jump_host().map(|address| JumpHostView {
+            // Listening on every address says nothing of where to connect.
+            host: match address.ip().is_unspecified() {
+                true => api.app().settings().public_host.clone(),
+                false => address.ip().to_string(),
+            },
+            port: address.port(),
+        }),
     };
     Ok(Fresh::ok(api.queries().sequence(), view))
 }
