@@ -26,6 +26,19 @@ export function unreachable(): Refused {
   });
 }
 
+/** There is no such thing among what was answered. */
+export function missing(what: string): Refused {
+  return new Refused({
+    type: "urn:nexus:problem:NOT_FOUND",
+    title: "There is no such thing",
+    status: 404,
+    detail: `There is no ${what}, or it is not yours to see.`,
+    code: "NOT_FOUND",
+    hint: "nexus events tail --since 0",
+    retryable: false,
+  });
+}
+
 /** The problem in a response, or one that says there was none. */
 export async function refusedBy(response: Response): Promise<Refused> {
   try {

@@ -1,6 +1,7 @@
 // What pages ask for, each with the topics that make it old.
 
 import * as api from "@/api/calls";
+import { missing } from "@/api/refused";
 import { useResource } from "./use-resource";
 
 export const useWorkspaces = () =>
@@ -34,6 +35,14 @@ export const usePreviews = (id: string) =>
     api.workspaces.previews(id, signal),
   );
 
+export const useEvent = (sequence: number) =>
+  useResource(`event/${sequence}`, [], async (signal) => {
+    const page = await api.events.page({ after: sequence - 1, limit: 1 }, signal);
+    const found = page.items.find((view) => view.sequence === sequence);
+    if (!found) throw missing(`event ${sequence}`);
+    return found;
+  });
+
 export const useOperation = (id: string) =>
   useResource(`operation/${id}`, [`operation:${id}`], (signal) => api.operations.read(id, signal));
 
@@ -56,6 +65,9 @@ export const useTokens = () =>
 
 export const useCredentials = () =>
   useResource("credentials", ["credentials"], (signal) => api.settings.credentials(signal));
+
+export const useAuthority = () =>
+  useResource("authority", [], (signal) => api.ssh.authority(signal));
 
 export const useScripts = () =>
   useResource("scripts", ["credentials"], (signal) => api.settings.scripts(signal));

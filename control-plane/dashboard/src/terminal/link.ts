@@ -19,6 +19,9 @@ import {
   type Told,
 } from "./protocol";
 
+/** The message of a connection of which nothing else is known. */
+export const CONNECTING = "Connecting";
+
 export type LinkState =
   | { at: "connecting"; message: string }
   | { at: "open" }
@@ -170,7 +173,7 @@ export class TerminalLink {
   }
 
   private async once(): Promise<End> {
-    this.options.onState({ at: "connecting", message: "Connecting" });
+    this.options.onState({ at: "connecting", message: CONNECTING });
     let ticket: string;
     try {
       ({ ticket } = await signIn.ticket());

@@ -2,15 +2,16 @@
 
 import { Pause, Play, Radio } from "lucide-react";
 import { useEffect, useState } from "react";
-import type { EventView } from "@/api/types";
+import { useEvent } from "@/data/queries";
 import { isAdmin, session } from "@/data/session";
 import { useStore } from "@/data/store";
 import { useQuery } from "@/lib/url-state";
 import { Empty } from "@/parts/empty";
 import { EventDetail } from "@/parts/event-detail";
+import { Loaded } from "@/parts/loaded";
 import { Trouble } from "@/parts/trouble";
 import type { TailState } from "@/stream/tail";
-import type { Told } from "@/stream/told";
+import { nameOf, type Told } from "@/stream/told";
 import { Badge, type Tone } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { CopyButton } from "@/ui/copy";
@@ -43,7 +44,6 @@ export default function Events() {
   const since = query.get("since") ?? (chips.workspace ? "all" : "500");
   const tail = useTail(chips, since === "all" ? undefined : Number(since) || 500);
   const [frozen, setFrozen] = useState<readonly Told[]>();
-  const [opened, setOpened] = useState<Told>();
   useEffect(() => {
     document.title = "Live tail · Nexus";
   }, []);
@@ -86,7 +86,11 @@ export default function Events() {
       </div>
       {refused && <Trouble className="m-3" problem={refused} onRetry={tail.retry} />}
       {events.length > 0 ? (
-        <EventList events={events} stick={!frozen} onOpen={setOpened} />
+        <EventList
+          events={events}
+          stick={!frozen}
+          onOpen={({ sequence }) => change({ event: String(sequence) }, true)}
+        />
       ) : (
         <Nothing tail={tail} filtered={Object.keys(chips).length > 0} />
       )}
@@ -96,15 +100,22 @@ export default function Events() {
         missed={missed}
         filtered={Object.keys(serverQuery(chips)).length > 0}
       />
-      <Dialog
-        side
-        open={opened !== undefined}
-        onClose={() => setOpened(undefined)}
-        title={opened?.name ?? ""}
-      >
-        {opened && <EventDetail view={JSON.parse(opened.json) as EventView} />}
-      </Dialog>
+      {query.has("event") && (
+        <Opened sequence={Number(query.get("event"))} onClose={() => change({ event: "" })} />
+      )}
     </div>
+  );
+}
+
+function Opened({ sequence, onClose }: { sequence: number; onClose(): void }) {
+  const event = useEvent(sequence);
+  const name = event.data ? nameOf(event.data.event.type) : `Event ${sequence}`;
+  return (
+    <Dialog side open onClose={onClose} title={name}>
+      <Loaded of={event} what="the event">
+        {(view) => <EventDetail view={view} />}
+      </Loaded>
+    </Dialog>
   );
 }
 
@@ -136,7 +147,7 @@ function Standing({ tail, count, missed, filtered }: StandingProps) {
   const [word, tone] = STATES[tail.state.at];
   const dropped = tail.buffer.all.dropped;
   return (
-    <footer
+    <section
       aria-label="Standing of the tail"
       className="flex flex-wrap items-center gap-x-3 gap-y-1 border-t border-border bg-surface px-3 py-1 text-2xs text-muted"
     >
@@ -155,6 +166,6 @@ function Standing({ tail, count, missed, filtered }: StandingProps) {
         {count.toLocaleString("en")} shown
         {dropped > 0 && ` · ${dropped.toLocaleString("en")} older ones not kept`}
       </span>
-    </footer>
+    </section>
   );
 }

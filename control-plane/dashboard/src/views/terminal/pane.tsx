@@ -5,9 +5,17 @@ import { ExternalLink, RotateCcw } from "lucide-react";
 import { useState } from "react";
 import { Button } from "@/ui/button";
 import { Dialog, DialogActions } from "@/ui/dialog";
+import { CONNECTING } from "@/terminal/link";
 import { SearchBar } from "./search";
 import { Standing } from "./standing";
 import { useTerminal } from "./use-terminal";
+
+/** Codes that say more than how the program ended: what became of the workspace. */
+const WORKSPACE_ENDS = [1008, 4001, 4002];
+
+function endOf(code: number, message: string, ended: string | undefined): string {
+  return WORKSPACE_ENDS.includes(code) ? message : (ended ?? message);
+}
 
 interface Props {
   workspace: string;
@@ -44,7 +52,8 @@ export default function Pane({
     onLeave,
   });
   const { state, screen } = pane;
-  const over = state.at === "closed" ? (pane.ended ?? state.message) : undefined;
+  const over = state.at === "closed" ? endOf(state.code, state.message, pane.ended) : undefined;
+  const progress = state.at === "connecting" && state.message !== CONNECTING ? state.message : "";
   const again = () => {
     pane.retry();
     screen.current?.terminal.focus();
@@ -61,6 +70,11 @@ export default function Pane({
       <div className="min-h-0 flex-1 p-1.5" style={{ background: pane.background }}>
         <div ref={pane.frame} className="h-full w-full overflow-hidden" />
       </div>
+      {progress && (
+        <p role="status" className="border-t border-border bg-busy-soft px-3 py-2 text-busy">
+          {progress}
+        </p>
+      )}
       {over && (
         <div
           role="alert"

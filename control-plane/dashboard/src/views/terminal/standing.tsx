@@ -33,9 +33,6 @@ export function Standing({ session, state, latency, readOnly, onRetry }: Props) 
         <Badge tone={tone} dot className="leading-4">
           {word}
         </Badge>
-        {state.at === "connecting" && state.message !== "Connecting" && (
-          <span className="truncate">{state.message}</span>
-        )}
       </span>
       {state.at === "waiting" && (
         <Waiting until={state.until} message={state.message} onRetry={onRetry} />

@@ -6,7 +6,7 @@ import { useStore } from "@/data/store";
 import { useTheme } from "@/lib/theme";
 import { copyText } from "@/ui/copy";
 import { darkTheme, lightTheme } from "@/terminal/colours";
-import { type LinkState, TerminalLink } from "@/terminal/link";
+import { CONNECTING, type LinkState, TerminalLink } from "@/terminal/link";
 import { changeLook, look } from "@/terminal/look";
 import { openScreen, type Screen } from "@/terminal/screen";
 
@@ -43,7 +43,7 @@ export function useTerminal(options: Options): Pane {
   const link = useRef<TerminalLink>(undefined);
   const latest = useRef(options);
   latest.current = options;
-  const [state, setState] = useState<LinkState>({ at: "connecting", message: "Connecting" });
+  const [state, setState] = useState<LinkState>({ at: "connecting", message: CONNECTING });
   const [latency, setLatency] = useState<number>();
   const [ended, setEnded] = useState<string>();
   const [readOnly, setReadOnly] = useState(options.readOnly);

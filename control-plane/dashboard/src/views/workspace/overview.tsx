@@ -15,6 +15,7 @@ import { OperationBadge } from "@/parts/standing";
 import { Waterfall } from "@/parts/waterfall";
 import { CopyButton, CopyLine } from "@/ui/copy";
 import { sshCommand } from "../workspaces/ways-in";
+import { Held } from "./held";
 import { useShownWorkspace } from "./workspace";
 
 export default function Overview() {
@@ -105,7 +106,6 @@ export function AboutWorkspace({ workspace }: { workspace: WorkspaceView }) {
   const activity = Object.entries(workspace.activity).sort(([, one], [, other]) =>
     other.localeCompare(one),
   );
-  const holds = Object.entries(workspace.holds ?? {});
   return (
     <Section title="About">
       <Facts>
@@ -136,15 +136,9 @@ export function AboutWorkspace({ workspace }: { workspace: WorkspaceView }) {
             <Ago time={workspace.idle_stop_at} />
           </Fact>
         )}
-        {holds.map(([name, hold]) => (
+        {Object.entries(workspace.holds ?? {}).map(([name, hold]) => (
           <Fact key={name} name="Held">
-            {hold.reason ?? name}
-            {hold.until && (
-              <>
-                {", ends "}
-                <Ago time={hold.until} />
-              </>
-            )}
+            <Held workspace={workspace.id} name={name} hold={hold} />
           </Fact>
         ))}
         {activity.length > 0 && (

@@ -4,17 +4,18 @@ import { ExternalLink, SquareTerminal } from "lucide-react";
 import { Link } from "react-router";
 import { workspaces } from "@/api/calls";
 import type { WorkspaceView } from "@/api/types";
-import { usePreviews } from "@/data/queries";
+import { useAuthority, usePreviews } from "@/data/queries";
 import { useAction } from "@/lib/use-action";
 import { Trouble } from "@/parts/trouble";
 import { Button } from "@/ui/button";
 import { CopyLine } from "@/ui/copy";
 import { Dialog } from "@/ui/dialog";
-import { editors, sshCommand } from "./ways-in";
+import { editors, jumpCommand, sshCommand } from "./ways-in";
 
 export function Connect({ workspace, onClose }: { workspace: WorkspaceView; onClose(): void }) {
   const { name } = workspace;
   const ssh = sshCommand(workspace);
+  const jump = jumpCommand(workspace, useAuthority().data);
   const asleep = workspace.phase === "stopped";
   return (
     <Dialog
@@ -32,6 +33,7 @@ export function Connect({ workspace, onClose }: { workspace: WorkspaceView; onCl
               label="the command of the Nexus command line"
             />
             {ssh && <CopyLine text={ssh} label="the OpenSSH command" />}
+            {jump && <CopyLine text={jump} label="the OpenSSH command through the jump host" />}
             <Button asChild className="justify-self-start">
               <Link to={`/workspaces/${workspace.id}/terminal`}>
                 <SquareTerminal aria-hidden /> Terminal in this browser

@@ -1,6 +1,6 @@
 // Commands and links that lead into a workspace. Pure.
 
-import type { WorkspaceView } from "@/api/types";
+import type { AuthorityView, WorkspaceView } from "@/api/types";
 
 /** The host name that `nexus ssh-config` gives a workspace. */
 export const hostOf = (workspace: Pick<WorkspaceView, "name">) => `${workspace.name}.nexus`;
@@ -9,6 +9,16 @@ export const hostOf = (workspace: Pick<WorkspaceView, "name">) => `${workspace.n
 export function sshCommand(workspace: Pick<WorkspaceView, "ssh">): string | undefined {
   const { ssh } = workspace;
   return ssh ? `ssh -p ${ssh.port} ${ssh.user}@${ssh.host}` : undefined;
+}
+
+/** The same through the jump host, which needs no port of the workspace's own. */
+export function jumpCommand(
+  workspace: Pick<WorkspaceView, "name" | "ssh">,
+  authority: AuthorityView | undefined,
+): string | undefined {
+  const { jump_host: jump } = authority ?? {};
+  const user = workspace.ssh?.user ?? "dev";
+  return jump ? `ssh -J nexus@${jump.host}:${jump.port} ${user}@${workspace.name}` : undefined;
 }
 
 /** Where the repository is inside. */
