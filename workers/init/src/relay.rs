@@ -18,8 +18,10 @@ use tokio::net::{TcpStream, UnixStream};
 
 /// Bytes under way in one direction.
 const BUFFER: usize = 64 << 10;
-/// Asked for as the size of a pipe; an unprivileged user may get less.
-const PIPE: usize = 256 << 10;
+/// Asked for as the size of a pipe once much has gone through it; what a user may have of it all in all
+/// is bounded, so a connection with little to carry does without.
+const WIDE_PIPE: usize = 1 << 20;
+const MUCH: u64 = 4 << 20;
 
 /// A connected stream socket.
 #[derive(Debug)]
@@ -193,7 +195,7 @@ pub(crate) async fn join(a: &Socket, b: &Socket, note: impl Fn(u64)) -> io::Resu
 
 async fn pump(from: &Socket, to: &Socket, note: &impl Fn(u64)) -> io::Result<()> {
     let (pipe_out, pipe_in) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-    let room = fcntl_setpipe_size(&pipe_in, PIPE).unwrap_or(BUFFER);
+    let (mut room, mut moved) = (BUFFER, 0);
     loop {
         let taken = from
             .when_readable(|| splice_some(from, &pipe_in, room))
@@ -205,6 +207,10 @@ async fn pump(from: &Socket, to: &Socket, note: &impl Fn(u64)) -> io::Result<()>
             Err(error) => return Err(error),
         };
         note(count as u64);
+        if (moved..moved + count as u64).contains(&MUCH) {
+            room = fcntl_setpipe_size(&pipe_in, WIDE_PIPE).unwrap_or(BUFFER);
+        }
+        moved += count as u64;
         while count > 0 {
             let given = to.when_writable(|| splice_some(&pipe_out, to, count));
             count -= given.await?;
@@ -250,7 +256,7 @@ mod tests {
         let (a, b) = (Socket::Unix(a), Socket::Unix(b));
         let counted = Cell::new(0);
         let note = |count| counted.set(counted.get() + count);
-        let content: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 31 % 251) as u8).collect();
+        let content: Vec<u8> = (0..9_000_000_u32).map(|n| (n * 31 % 251) as u8).collect();
         let (mut outside, mut inside) = (outside, inside);
         let moving = async {
             match spliced {

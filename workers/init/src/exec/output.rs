@@ -48,7 +48,7 @@ impl ProcessOutput {
 
     /// Waits for the end of both streams however long somebody keeps them open: for those who can
     /// leave whenever they like.
-    pub(crate) fn to_the_end(mut self) -> Self {
+    pub(crate) fn without_limit(mut self) -> Self {
         self.linger = None;
         self
     }

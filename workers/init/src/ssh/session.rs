@@ -113,7 +113,7 @@ async fn on_pipes(
     let process_id = exit.process_id();
     let _running = workspace.execs.count(process_id);
     let mut kill = KillOnDrop::new(process_id);
-    let mut process = ProcessOutput::new(stdout, stderr, exit)?.to_the_end();
+    let mut process = ProcessOutput::new(stdout, stderr, exit)?.without_limit();
     let outcome = tokio::select! {
         outcome = send_pipes(workspace, &mut process, output) => outcome?,
         // The client closed the channel; what it started ends with it.
