@@ -8,6 +8,7 @@ mod kill;
 mod lifecycle;
 mod load;
 mod mission;
+mod namespaces;
 mod repositories;
 mod ssh_matrix;
 mod terminals;

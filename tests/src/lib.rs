@@ -18,6 +18,7 @@ pub mod cutter;
 pub mod docker;
 pub mod flood;
 pub mod history;
+pub mod hosts;
 pub mod measure;
 pub mod plane;
 mod ports;
