@@ -224,9 +224,9 @@ async fn bulk_goes_both_ways(apart: &Apart) -> anyhow::Result<()> {
     let sent = bytes.clone();
     let sending = tokio::spawn(async move { input.write_all(&sent).await });
     let done = tokio::time::timeout(Duration::from_secs(120), child.wait_with_output()).await??;
-    sending.await??;
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     ensure!(done.status.success(), "ssh: {} {said}", done.status);
+    sending.await??;
     let end = done
         .stdout
         .iter()
