@@ -1,7 +1,7 @@
 // Which rows of a long list stand in its window: rows of one height, so that a hundred thousand of
 // them cost as much as the thirty that are seen.
 
-import { type RefObject, useEffect, useState } from "react";
+import { type RefObject, useCallback, useEffect, useState } from "react";
 
 export interface Span {
   first: number;
@@ -23,19 +23,26 @@ export function isAtEnd(scrollTop: number, height: number, total: number): boole
   return scrollTop + height >= total - 4;
 }
 
-export function useSpan(frame: RefObject<HTMLElement | null>, row: number, count: number): Span {
+/** The rows to draw, and how to look again at once where a script has scrolled. */
+export function useSpan(
+  frame: RefObject<HTMLElement | null>,
+  row: number,
+  count: number,
+): [span: Span, look: () => void] {
   const [seen, setSeen] = useState({ top: 0, height: 800 });
+  const look = useCallback(() => {
+    const element = frame.current;
+    if (!element) return;
+    // In whole rows: most scroll events draw nothing new.
+    const top = Math.floor(element.scrollTop / row) * row;
+    const height = element.clientHeight;
+    setSeen((before) =>
+      before.top === top && before.height === height ? before : { top, height },
+    );
+  }, [frame, row]);
   useEffect(() => {
     const element = frame.current;
     if (!element) return undefined;
-    const look = () => {
-      // In whole rows: most scroll events draw nothing new.
-      const top = Math.floor(element.scrollTop / row) * row;
-      const height = element.clientHeight;
-      setSeen((before) =>
-        before.top === top && before.height === height ? before : { top, height },
-      );
-    };
     const sizes = new ResizeObserver(look);
     sizes.observe(element);
     element.addEventListener("scroll", look, { passive: true });
@@ -44,6 +51,6 @@ export function useSpan(frame: RefObject<HTMLElement | null>, row: number, count
       sizes.disconnect();
       element.removeEventListener("scroll", look);
     };
-  }, [frame, row]);
-  return spanOf(seen.top, seen.height, row, count);
+  }, [frame, look]);
+  return [spanOf(seen.top, seen.height, row, count), look];
 }

@@ -25,7 +25,7 @@ export function EventList({ events, stick, onOpen }: Props) {
   const [away, setAway] = useState(false);
   const [active, setActive] = useState<number>();
   const count = events.length;
-  const span = useSpan(frame, ROW, count);
+  const [span, look] = useSpan(frame, ROW, count);
   const toEnd = () => {
     stuck.current = true;
     frame.current?.scrollTo({ top: frame.current.scrollHeight });
@@ -41,6 +41,8 @@ export function EventList({ events, stick, onOpen }: Props) {
     if (next * ROW < box.scrollTop) box.scrollTop = next * ROW;
     if ((next + 1) * ROW > box.scrollTop + box.clientHeight)
       box.scrollTop = (next + 1) * ROW - box.clientHeight;
+    // Not only when the browser tells of it: whoever reads along shall find the row at once.
+    look();
   };
   const press = (event: KeyboardEvent) => {
     const at = indexOf(events, active);

@@ -154,7 +154,7 @@ function Lines({
   const frame = useRef<HTMLDivElement>(null);
   const stuck = useRef(true);
   const [away, setAway] = useState(false);
-  const span = useSpan(frame, ROW, lines.length);
+  const [span] = useSpan(frame, ROW, lines.length);
   const height = lines.length * ROW;
   const toEnd = () => frame.current?.scrollTo({ top: frame.current.scrollHeight });
   useEffect(() => {
