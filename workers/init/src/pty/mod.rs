@@ -72,6 +72,15 @@ impl TerminalTable {
         self.sessions.hold().get(id).cloned()
     }
 
+    /// Those who watch it go on; nobody finds it any more.
+    fn forget(&self, session: &Arc<Session>) {
+        let mut sessions = self.sessions.hold();
+        let is_same = |found: &Arc<Session>| Arc::ptr_eq(found, session);
+        if sessions.get(session.id()).is_some_and(is_same) {
+            sessions.remove(session.id());
+        }
+    }
+
     fn new_id(&self) -> Result<SessionId, Failure> {
         loop {
             let number = self.next_id.fetch_add(1, Relaxed) + 1;
@@ -217,21 +226,30 @@ fn terminal_command(
     context.command(argv, &custom, descriptors, Standing::TerminalSession)
 }
 
-/// Answers a `CloseTerminal` request.
+/// Answers a `CloseTerminal` request: the session is forgotten once it has ended, so that its id can
+/// be used again. Viewers are told the end first.
 pub(crate) fn close(workspace: &Arc<Workspace>, id: &SessionId) -> Result<Answer, Failure> {
     let Some(session) = workspace.terminals.find(id) else {
         let message = format!("there is no terminal session {id}");
         return Err(Failure::new(FailureCode::NotFound, message));
     };
-    if let Some(process_id) = session.living_process_id() {
-        signal_group(process_id, Signal::Hup);
-        tokio::spawn(async move {
-            let mut progress = session.watch();
-            let ended = progress.wait_for(|progress| progress.outcome.is_some());
-            if tokio::time::timeout(CLOSE_GRACE, ended).await.is_err() {
-                signal_group(process_id, Signal::Kill);
-            }
-        });
-    }
+    let Some(process_id) = session.living_process_id() else {
+        workspace.terminals.forget(&session);
+        return Ok(Answer::Done);
+    };
+    signal_group(process_id, Signal::Hup);
+    let workspace = workspace.clone();
+    tokio::spawn(async move {
+        let mut progress = session.watch();
+        let ended = |progress: &session::Progress| progress.outcome.is_some();
+        if tokio::time::timeout(CLOSE_GRACE, progress.wait_for(ended))
+            .await
+            .is_err()
+        {
+            signal_group(process_id, Signal::Kill);
+        }
+        drop(progress.wait_for(ended).await);
+        workspace.terminals.forget(&session);
+    });
     Ok(Answer::Done)
 }

@@ -133,6 +133,16 @@ async fn sessions_are_closed_and_missing_ones_are_told() {
         }
     };
     assert_eq!(outcome, ExitOutcome::Signalled { signal: 1 });
+    // Its id is free again, also for one who closes a session that has ended by itself.
+    in_time(async { while !init.client.terminal(&shell("s")).await.unwrap().created() {} }).await;
+    let mut ended = init.client.terminal(&shell("s")).await.unwrap();
+    ended.input().write(b"exit\n").await.unwrap();
+    while !matches!(
+        in_time(ended.next()).await.unwrap(),
+        TerminalEvent::Ended(_)
+    ) {}
+    init.client.close_terminal(&id).await.unwrap();
+    assert!(init.client.status().await.unwrap().sessions.is_empty());
     let other = SessionId::new("other").unwrap();
     let error = init.client.close_terminal(&other).await.unwrap_err();
     assert_eq!(error.failure().unwrap().code, FailureCode::NotFound);
