@@ -11,6 +11,7 @@ mod help;
 mod identity;
 mod operations;
 mod port_forward;
+mod real;
 mod sample;
 mod settings;
 mod ssh;

@@ -128,7 +128,7 @@ fn a_hundred_breaks_lose_nothing_and_double_nothing() {
         let bytes: Vec<u8> = (after..after + LENGTH).map(byte).collect();
         socket.send(Message::binary(bytes)).unwrap();
         // In turn a word and a break without one.
-        if after / LENGTH % 2 == 0 {
+        if (after / LENGTH).is_multiple_of(2) {
             close(&mut socket, 1001, "restarting\u{1b}[2J");
         }
     });

@@ -123,7 +123,7 @@ fn value(arguments: &Set) -> Result<String> {
     }
     let text = match &arguments.from_file {
         Some(path) => std::fs::File::open(path)
-            .and_then(|file| bounded(file))
+            .and_then(bounded)
             .map_err(|error| failed(named(path, &error)))?,
         None => bounded(std::io::stdin().lock()).map_err(|error| failed(error.to_string()))?,
     };
