@@ -43,8 +43,8 @@
 //! * [`user_values`]: `values.put(user, digest, sealed)`, `get(user, digest)`, `forget(user, digest)`.
 //! * [`parked`]: `parked.list()`, `read(id)`, `retry(id)`, `discard(id)`, `park_event(..)`; the
 //!   control plane runs `parked.collect()` so that given-up commands leave the queue.
-//! * [`exec`]: `Execs::on(&bus).call(node, &request)` gives frames by `next()`; a worker
-//!   takes requests by `serve(node)` and answers with `call.send(&frame)`.
+//! * [`link`]: `Links::on(&bus, options).open(node, workspace)` gives a byte stream to the
+//!   workspace's init; a worker has them answered by `link::serve(bus, node, doors, listen, stop)`.
 //! * [`embedded`]: `Embedded::start(EmbeddedOptions::new(folder)).await?`, `embedded.options(Role)`,
 //!   `embedded.seed_file(Role)`, `embedded.url()`, `embedded.stop().await`.
 //! * `testing` (feature `testing`): `TestServer::start().await`, `server.bus().await`,
@@ -65,7 +65,6 @@ pub mod conformance;
 pub mod connect;
 pub mod embedded;
 pub mod event_log;
-pub mod exec;
 mod feed;
 pub mod heartbeat;
 pub mod link;

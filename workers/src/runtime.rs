@@ -31,7 +31,6 @@ mod adopt;
 mod attempt;
 mod bring_up;
 mod consume;
-mod exec;
 mod follow;
 mod halt;
 mod heartbeat;

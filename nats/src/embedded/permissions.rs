@@ -6,7 +6,6 @@
 use serde_json::{Value, json};
 
 use crate::connect::Role;
-use crate::exec::REPLIES;
 use crate::link::relay::address::{TO_GATEWAYS, TO_WORKERS};
 use crate::topology::{COMMANDS, EVENTS, LOGS, NODES, PARKED};
 
@@ -24,12 +23,11 @@ pub(super) fn of(role: Role) -> Value {
     })
 }
 
-/// Its own replies; a worker also the commands asked of its node (`exec.rs`) and the
-/// streams opened to it (`link/relay.rs`).
+/// Its own replies; a worker also the streams opened to it (`link/relay.rs`).
 fn hears(role: Role) -> Vec<String> {
     let replies = format!("{}.>", role.inbox());
     match role {
-        Role::Worker => vec![replies, "nexus.exec.*".into(), format!("{TO_WORKERS}.*.*")],
+        Role::Worker => vec![replies, format!("{TO_WORKERS}.*.*")],
         Role::ControlPlane | Role::Cli => vec![replies],
     }
 }
@@ -37,15 +35,7 @@ fn hears(role: Role) -> Vec<String> {
 /// Everything of ours, except what destroys: no code path may delete or purge a stream,
 /// or an event.
 fn control_plane() -> (Vec<String>, Vec<String>) {
-    let allow = [
-        "nexus.>",
-        "$KV.>",
-        "$JS.API.>",
-        "$JS.ACK.>",
-        // The sign of life a worker asks for between the frames of a command.
-        "_INBOX_worker.>",
-    ]
-    .map(String::from);
+    let allow = ["nexus.>", "$KV.>", "$JS.API.>", "$JS.ACK.>"].map(String::from);
     let deny = [
         "$JS.API.STREAM.DELETE.>",
         "$JS.API.STREAM.PURGE.>",
@@ -62,8 +52,6 @@ fn worker() -> Vec<String> {
         "nexus.evt.node.*".into(),
         "nexus.log.>".into(),
         "nexus.parked.command.*".into(),
-        // The frames of a command, to whoever asked for it.
-        format!("{REPLIES}.*"),
         // The bytes of relayed streams, to whoever opened them.
         format!("{TO_GATEWAYS}.*.*"),
         format!("$KV.{NODES}.*"),

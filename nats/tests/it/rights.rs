@@ -57,7 +57,7 @@ async fn quiet(client: &Client, complaints: &mut mpsc::UnboundedReceiver<String>
 }
 
 /// What each role may publish to: the control plane, a worker, the command line.
-const MATRIX: [(&str, [bool; 3]); 39] = [
+const MATRIX: [(&str, [bool; 3]); 38] = [
     ("nexus.evt.workspace.ws-7", [true, true, false]),
     ("nexus.evt.node.node-7", [true, true, false]),
     ("nexus.evt.user.user-7", [true, false, false]),
@@ -67,7 +67,6 @@ const MATRIX: [(&str, [bool; 3]); 39] = [
     ("nexus.log.ws-7.op-7.clone", [true, true, false]),
     ("nexus.parked.command.7", [true, true, false]),
     ("nexus.parked.event.7", [true, false, false]),
-    ("nexus.exec.node-7", [true, false, false]),
     ("$KV.nexus_nodes.node-7", [true, true, false]),
     ("$KV.nexus_user_keys.user-7", [true, false, false]),
     ("$JS.API.INFO", [true, true, true]),
@@ -121,9 +120,9 @@ const MATRIX: [(&str, [bool; 3]); 39] = [
     ("$JS.ACK.NEXUS_COMMANDS.c.1.1.1.1.1", [true, true, false]),
     ("$JS.ACK.NEXUS_PARKED.c.1.1.1.1.1", [true, false, false]),
     ("$SYS.REQ.SERVER.PING", [false, false, false]),
-    // Replies: a worker may only send the frames of a command, never an acknowledgement.
+    // Replies: nobody forges one.
     ("_INBOX_control-plane.x", [false, false, false]),
-    ("_INBOX_control-plane.exec.x", [false, true, false]),
+    ("_INBOX_worker.x", [false, false, false]),
     ("_INBOX_cli.x", [false, false, false]),
     // Streams: opened by the control plane only, answered by workers.
     ("nexus.link.node-7.stream-7", [true, false, false]),

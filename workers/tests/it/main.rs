@@ -12,6 +12,7 @@ mod crash;
 mod fault;
 mod knock;
 mod lifecycle;
+mod link;
 mod ports;
 mod queue;
 mod supersede;

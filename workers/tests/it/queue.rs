@@ -1,12 +1,8 @@
-//! Over a real server: commands are taken, acked after their outcome, and programs are run.
+//! Over a real server: commands are taken, and acked after their outcome.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use nexus_events::id::ExecId;
-use nexus_events::work::{Bytes, ExecExit, ExecFrame, ExecRequest};
 use nexus_events::workspace::{Phase, WorkspaceEvent};
-use nexus_nats::exec::Execs;
 use nexus_nats::testing::TestServer;
 use nexus_nats::{CommandQueue, Log, Published, Role};
 use nexus_workers::fake::{Call, FakeProvider, Reaction};
@@ -168,68 +164,4 @@ async fn a_worker_ends_in_time_although_the_log_is_away() {
         })
         .await;
     assert_eq!(plane.world.engine.made(), 1);
-}
-
-#[tokio::test]
-async fn programs_are_run_and_their_end_is_told() {
-    let plane = Plane::start().await;
-    let stop = CancellationToken::new();
-    let create = plane.world.create(&[]).await;
-    plane.queue.publish(&create).await.unwrap();
-    let worker = plane.worker(&stop).await;
-    let ready = |event: &WorkspaceEvent| matches!(event, WorkspaceEvent::Ready { .. });
-    plane.world.wait_for(create.workspace, ready).await;
-    let bus = plane.server.bus_as(Role::Worker).await;
-    let serving = {
-        let (worker, stop) = (worker.clone(), stop.clone());
-        let execs = Execs::on(&bus);
-        tokio::spawn(async move { worker.serve_execs(&execs, stop).await })
-    };
-    let execs = Execs::on(&plane.server.bus().await);
-    let request = |argv: &[&str], stdin: &str| ExecRequest {
-        id: ExecId::from_uuid(Uuid::now_v7()),
-        workspace: create.workspace,
-        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
-        environment: BTreeMap::new(),
-        directory: None,
-        stdin: Bytes(stdin.as_bytes().to_vec()),
-        timeout_seconds: 10,
-    };
-    for (argv, stdin, expected) in [
-        (&["true"][..], "", vec![ExecFrame::Exit(ExecExit::Code(0))]),
-        (&["false"], "", vec![ExecFrame::Exit(ExecExit::Code(1))]),
-        (&["nowhere"], "", vec![ExecFrame::Exit(ExecExit::Code(127))]),
-        (
-            &["cat"],
-            "hello",
-            vec![
-                ExecFrame::Stdout(Bytes(b"hello".to_vec())),
-                ExecFrame::Exit(ExecExit::Code(0)),
-            ],
-        ),
-    ] {
-        let frames = frames(&execs, worker.node(), &request(argv, stdin)).await;
-        assert_eq!(frames, expected, "{argv:?}");
-    }
-    stop.cancel();
-    serving.await.unwrap().unwrap();
-}
-
-/// Asks until the worker's subscription is there, then reads to the end.
-async fn frames(
-    execs: &Execs,
-    node: nexus_events::id::NodeId,
-    request: &ExecRequest,
-) -> Vec<ExecFrame> {
-    loop {
-        let mut replies = execs.call(node, request).await.unwrap();
-        let mut frames = Vec::new();
-        loop {
-            match replies.next().await {
-                Ok(Some(frame)) => frames.push(frame),
-                Ok(None) => return frames,
-                Err(_) => break,
-            }
-        }
-    }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use nexus_events::node::NodeProfile;
-use nexus_nats::exec::Execs;
 use nexus_nats::link::{self, LinkListen};
 use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, Options, Role, StepLogs};
 use nexus_workers::init;
@@ -156,11 +155,6 @@ impl Life<'_> {
             let heartbeats = Heartbeats::on(self.bus);
             tokio::spawn(async move { runtime.beat(heartbeats, membership, room, beating).await })
         };
-        let execs = {
-            let (runtime, execs) = (runtime.clone(), Execs::on(self.bus));
-            let stop = self.stop.clone();
-            tokio::spawn(async move { runtime.serve_execs(&execs, stop).await })
-        };
         let link = {
             // A connection of its own: bytes never stand in the way of commands.
             let bus = connect(self.args).await?;
@@ -177,7 +171,6 @@ impl Life<'_> {
         runtime.consume(queues, self.stop).await;
         beating.cancel();
         let membership = heart.await.context("the heartbeat ended")?;
-        execs.await.context("serving commands ended")??;
         link.await.context("serving the link ended")?;
         let farewell = async {
             membership.leave().await?;
