@@ -18,7 +18,7 @@
 //! workspaces.
 
 mod address;
-pub mod descriptor;
+mod descriptor;
 mod direct;
 mod error;
 mod known;

@@ -18,7 +18,11 @@ use tokio::net::UnixStream;
 ///
 /// # Errors
 /// The other side is gone, or the kernel refuses.
-pub async fn send(stream: &UnixStream, byte: u8, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+pub(super) async fn send(
+    stream: &UnixStream,
+    byte: u8,
+    descriptor: BorrowedFd<'_>,
+) -> io::Result<()> {
     let sent = stream.async_io(Interest::WRITABLE, || {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -42,7 +46,7 @@ pub async fn send(stream: &UnixStream, byte: u8, descriptor: BorrowedFd<'_>) -> 
 ///
 /// # Errors
 /// The stream ended ([`io::ErrorKind::UnexpectedEof`]) or failed.
-pub async fn receive(stream: &UnixStream) -> io::Result<(u8, Option<OwnedFd>)> {
+pub(super) async fn receive(stream: &UnixStream) -> io::Result<(u8, Option<OwnedFd>)> {
     let received = stream.async_io(Interest::READABLE, || {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);

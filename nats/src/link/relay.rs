@@ -16,12 +16,12 @@
 //! asks how far the other is; so it does when an acknowledgement is late.
 //!
 //! *Bounds.* A stream keeps at most its window in each direction; all windows come out of one
-//! pool ([`pool`]). A peer that says nothing for [`SILENCE`] is dead, and so are its streams.
+//! pool (`pool.rs`). A peer that says nothing for [`SILENCE`] is dead, and so are its streams.
 //!
 //! Who does what: `frame` is the wire form; `outgoing` and `incoming` are the two directions, and
 //! `state` both of them with their timers: pure, told the time; `pump` is the one task of a stream
-//! that publishes; `stream` the handle with which bytes are read and written; `table` finds the
-//! stream of a message; `dial` opens one, `answer` takes it.
+//! that publishes; `stream` the handle with which bytes are read and written, `shared` what all of
+//! them have in common; `table` finds the stream of a message; `dial` opens one, `answer` takes it.
 //!
 //! Dropping a stream ends it: what was written before is still sent as far as the peer has room,
 //! then the peer is told. After a shut-down, what was written is delivered first.
@@ -34,6 +34,7 @@ mod incoming;
 mod outgoing;
 mod pool;
 mod pump;
+mod shared;
 mod state;
 mod stream;
 mod table;

@@ -11,7 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use super::address::Side;
 use super::pump::{Wire, pump};
-use super::stream::{RelayStream, Shared};
+use super::shared::Shared;
+use super::stream::RelayStream;
 use super::table::{Asked, Place, Table};
 use crate::connect::Bus;
 use crate::link::{DIAL, Doors};

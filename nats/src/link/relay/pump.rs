@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_nats::Subject;
 
+use super::shared::Shared;
 use super::state::Step;
-use super::stream::Shared;
 use crate::connect::Bus;
 
 /// Where one stream is sent, and where it is heard.

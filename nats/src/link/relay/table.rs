@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::address::{Side, StreamId};
 use super::frame::Frame;
 use super::pool::{Grant, Pool};
-use super::stream::{Shared, Standing};
+use super::shared::{Shared, Standing};
 use crate::connect::Bus;
 
 #[derive(Debug)]
