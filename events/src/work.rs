@@ -2,7 +2,7 @@
 
 mod exec;
 
-pub use exec::{Bytes, ExecExit, ExecFrame, ExecRequest};
+pub use exec::{Bytes, ExecExit, ExecFrame};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

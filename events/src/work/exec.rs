@@ -1,35 +1,10 @@
-//! One command run inside a workspace, as it travels from the API to the worker and back.
+//! What comes of a command run inside a workspace, as the API tells it.
 //!
 //! It passes by beside the log: what a person runs is theirs, and may hold what no log should.
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::failure::Failure;
-use crate::id::{ExecId, WorkspaceId};
-
-/// Run this, once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExecRequest {
-    /// Claimed inside the workspace, so a request delivered twice runs once.
-    pub id: ExecId,
-    /// Where.
-    pub workspace: WorkspaceId,
-    /// The program and its arguments, as they are: no shell is put between.
-    pub argv: Vec<String>,
-    /// Variables on top of the workspace's own.
-    #[serde(default)]
-    pub environment: BTreeMap<String, String>,
-    /// The directory; absent: where the repository is.
-    #[serde(default)]
-    pub directory: Option<String>,
-    /// Everything the program reads from its standard input.
-    #[serde(default)]
-    pub stdin: Bytes,
-    /// Seconds after which it is killed.
-    pub timeout_seconds: u32,
-}
 
 /// What comes back: output as it comes, then exactly one end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

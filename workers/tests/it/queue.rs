@@ -9,7 +9,6 @@ use nexus_workers::fake::{Call, FakeProvider, Reaction};
 use nexus_workers::runtime::{Runtime, RuntimeOptions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::world::{PATIENCE, World};
 
