@@ -16,7 +16,7 @@ use nexus_events::envelope::{Actor, Context};
 use nexus_events::id::{CorrelationId, EventId, NodeId, TokenId, UserId, WorkspaceId};
 use nexus_events::node::{Heartbeat, Node, NodeCommand, NodeProfile};
 use nexus_events::spec::{Capabilities, Provider, WorkspaceSpec};
-use nexus_events::user::{Scope, User};
+use nexus_events::user::Scope;
 use nexus_events::view::{NewWorkspace, RegisterUserRequest, WorkspaceView};
 use nexus_events::workspace::{Command, Machine, Report, Workspace};
 use nexus_nats::Repository;
@@ -191,12 +191,6 @@ impl World {
             .await
             .unwrap()
             .state
-    }
-
-    pub(crate) async fn user_state(&self, user: UserId) -> User {
-        let log = self.backbone.log.clone();
-        let users = Repository::<User>::new(log);
-        users.load(&user).await.unwrap().state
     }
 
     pub(crate) fn view(&self, who: &Identity, workspace: WorkspaceId) -> WorkspaceView {

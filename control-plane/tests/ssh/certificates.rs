@@ -6,7 +6,9 @@ use nexus_control_plane::identity::Identity;
 use nexus_events::id::WorkspaceId;
 use nexus_events::problem::{Problem, ProblemCode};
 use nexus_events::spec::Provider;
+use nexus_events::user::User;
 use nexus_events::view::{CertificateReply, CertificateRequest};
+use nexus_nats::Repository;
 
 use crate::keys::{KeyPair, told};
 use crate::world::World;
@@ -227,7 +229,8 @@ async fn a_certificate_counts_no_more_once_its_key_or_token_is_gone() {
     world.settle().await;
     let refused = async || {
         world.settle().await;
-        let state = world.user_state(user).await;
+        let users = Repository::<User>::new(world.backbone.log.clone());
+        let state = users.load(&user).await.unwrap().state;
         let now = world.clock.now();
         let mut refused: Vec<String> = state.refused_at(now).cloned().collect();
         refused.sort();
