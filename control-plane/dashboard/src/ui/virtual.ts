@@ -23,6 +23,28 @@ export function isAtEnd(scrollTop: number, height: number, total: number): boole
   return scrollTop + height >= total - 4;
 }
 
+/** Whether a list follows its end, and where it was scrolled to when that was last asked. */
+export interface Stick {
+  stuck: boolean;
+  top: number;
+}
+
+/**
+ * What a scroll makes of it. Only moving up lets go of the end: when the event of a scroll to the
+ * end comes, more rows may have come already, and the end is somewhere else. Pure.
+ */
+export function stickAfter(
+  before: Stick,
+  {
+    scrollTop,
+    clientHeight,
+    scrollHeight,
+  }: Pick<Element, "scrollTop" | "clientHeight" | "scrollHeight">,
+): Stick {
+  if (isAtEnd(scrollTop, clientHeight, scrollHeight)) return { stuck: true, top: scrollTop };
+  return { stuck: before.stuck && scrollTop >= before.top, top: scrollTop };
+}
+
 /** The rows to draw, and how to look again at once where a script has scrolled. */
 export function useSpan(
   frame: RefObject<HTMLElement | null>,

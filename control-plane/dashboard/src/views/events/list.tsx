@@ -8,7 +8,7 @@ import { clock } from "@/lib/time";
 import type { Ring } from "@/stream/ring";
 import type { Told } from "@/stream/told";
 import { Button } from "@/ui/button";
-import { isAtEnd, useSpan } from "@/ui/virtual";
+import { type Stick, stickAfter, useSpan } from "@/ui/virtual";
 
 export const ROW = 28;
 
@@ -21,17 +21,17 @@ interface Props {
 
 export function EventList({ events, stick, onOpen }: Props) {
   const frame = useRef<HTMLDivElement>(null);
-  const stuck = useRef(true);
+  const hold = useRef<Stick>({ stuck: true, top: 0 });
   const [away, setAway] = useState(false);
   const [active, setActive] = useState<number>();
   const count = events.length;
   const [span, look] = useSpan(frame, ROW, count);
   const toEnd = () => {
-    stuck.current = true;
+    hold.current = { ...hold.current, stuck: true };
     frame.current?.scrollTo({ top: frame.current.scrollHeight });
   };
   useEffect(() => {
-    if (stick && stuck.current) toEnd();
+    if (stick && hold.current.stuck) toEnd();
   }, [count, stick]);
   const move = (to: number) => {
     const next = Math.max(0, Math.min(count - 1, to));
@@ -76,9 +76,9 @@ export function EventList({ events, stick, onOpen }: Props) {
         tabIndex={0}
         aria-activedescendant={active === undefined ? undefined : `event-${active}`}
         onKeyDown={press}
-        onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
-          stuck.current = isAtEnd(scrollTop, clientHeight, scrollHeight);
-          setAway(!stuck.current);
+        onScroll={({ currentTarget }) => {
+          hold.current = stickAfter(hold.current, currentTarget);
+          setAway(!hold.current.stuck);
         }}
         className="scroll-thin absolute inset-0 overflow-y-auto overscroll-contain bg-raised -outline-offset-2"
       >

@@ -14,7 +14,7 @@ import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { CopyButton } from "@/ui/copy";
 import { Select } from "@/ui/input";
-import { isAtEnd, useSpan } from "@/ui/virtual";
+import { type Stick, stickAfter, useSpan } from "@/ui/virtual";
 import { useShownWorkspace } from "./workspace";
 
 const ROW = 20;
@@ -152,13 +152,16 @@ function Lines({
   follow: boolean;
 }) {
   const frame = useRef<HTMLDivElement>(null);
-  const stuck = useRef(true);
+  const stick = useRef<Stick>({ stuck: true, top: 0 });
   const [away, setAway] = useState(false);
   const [span] = useSpan(frame, ROW, lines.length);
   const height = lines.length * ROW;
-  const toEnd = () => frame.current?.scrollTo({ top: frame.current.scrollHeight });
+  const toEnd = () => {
+    stick.current = { ...stick.current, stuck: true };
+    frame.current?.scrollTo({ top: frame.current.scrollHeight });
+  };
   useEffect(() => {
-    if (follow && stuck.current) toEnd();
+    if (follow && stick.current.stuck) toEnd();
   });
   const shown = Array.from({ length: span.end - span.first }, (_, at) => lines.at(span.first + at));
   return (
@@ -168,9 +171,9 @@ function Lines({
         role="log"
         aria-label="Output"
         tabIndex={0}
-        onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
-          stuck.current = isAtEnd(scrollTop, clientHeight, scrollHeight);
-          setAway(!stuck.current);
+        onScroll={({ currentTarget }) => {
+          stick.current = stickAfter(stick.current, currentTarget);
+          setAway(!stick.current.stuck);
         }}
         className="scroll-thin h-[62dvh] overflow-auto rounded-md border border-border bg-raised font-mono text-xs"
       >
