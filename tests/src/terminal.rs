@@ -105,8 +105,12 @@ impl Door {
     pub async fn shell(&self, path: &str, protocol: &str) -> anyhow::Result<Socket> {
         let mut socket = self.must_open(path, protocol).await?;
         attached(&mut socket).await?;
-        // A shell that edits lines would add codes of its own to the bytes.
-        socket.type_bytes(b"exec sh\r").await?;
+        // A shell that edits lines would add codes of its own to the bytes, and take for itself
+        // what is typed before the next program reads.
+        socket
+            .type_bytes(b"exec env PS1=$((6 * 7))-plain- sh\r")
+            .await?;
+        socket.until("42-plain-").await?;
         socket
             .type_bytes(b"PS1=; stty -echo; echo $((6 * 7))-ready\r")
             .await?;
