@@ -25,7 +25,7 @@ mod site;
 mod upgrade;
 
 pub(crate) use entry::Entry;
-pub(crate) use host::{HostName, InvalidPort};
+pub(crate) use host::HostName;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,6 @@
 //! Every scenario that crosses crates, as one test binary: one link step.
 
+mod api_document;
 mod architecture;
 mod bad_input;
 mod browser;

@@ -19,7 +19,7 @@ use nexus_control_plane::gateway::Lines;
 use nexus_control_plane::http::{HostNames, Listeners, LocalSocket, bind_network, router, serve};
 use nexus_control_plane::identity::Identity;
 use nexus_control_plane::queries::WorkspaceRef;
-use nexus_control_plane::settings::Settings;
+use nexus_control_plane::settings::{Settings, Silence};
 use nexus_events::aggregate::Aggregate;
 use nexus_events::envelope::{Actor, Context};
 use nexus_events::id::{CorrelationId, EventId, NodeId, TokenId, UserId, WorkspaceId};
@@ -72,7 +72,14 @@ impl Scene {
         let backbone = Backbone::memory().with_lines(lines);
         let log = backbone.log.clone();
         let options = Options {
-            settings: Settings::in_home(home.path()),
+            settings: Settings {
+                // No worker tells that it is there, and a measurement takes a while.
+                silence: Silence {
+                    lost: jiff::SignedDuration::from_hours(1),
+                    ..Silence::default()
+                },
+                ..Settings::in_home(home.path())
+            },
             backbone,
             clock: Clock::system(),
         };

@@ -68,25 +68,25 @@ pub(crate) struct NewMachine {
     name: Option<String>,
     /// What it is made of.
     #[serde(default)]
-    config: Config,
+    config: MachineConfig,
 }
 
 /// What a machine is made of.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Config {
+struct MachineConfig {
     /// The image; absent: the base image.
     #[serde(default)]
     image: Option<String>,
     /// Its size; absent: the server's default.
     #[serde(default)]
-    guest: Option<Guest>,
+    guest: Option<MachineGuest>,
 }
 
 /// The size of a machine.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Guest {
+struct MachineGuest {
     /// Taken for compatibility: cores are shared.
     #[serde(default, rename = "cpu_kind")]
     _cpu_kind: Option<String>,

@@ -15,7 +15,7 @@ use crate::http::extract::Body;
 
 /// What a client sends.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(super) struct Input<T> {
+pub(super) struct RpcInput<T> {
     /// The input.
     json: T,
     /// Which values of it stand for something JSON has no form of; none is expected.
@@ -42,7 +42,7 @@ impl<T: DeserializeOwned> FromRequest<Api> for Call<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
-        let Body(input) = Body::<Input<T>>::from_request(request, api).await?;
+        let Body(input) = Body::<RpcInput<T>>::from_request(request, api).await?;
         Ok(Self(input.json))
     }
 }
@@ -65,12 +65,12 @@ impl FromRequest<Api> for Bare {
 
 /// What a client gets.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Output<T> {
+pub(super) struct RpcOutput<T> {
     /// The output.
     pub(super) json: T,
 }
 
-impl<T: Serialize> IntoResponse for Output<T> {
+impl<T: Serialize> IntoResponse for RpcOutput<T> {
     fn into_response(self) -> Response {
         let mut response = Json(self).into_response();
         let headers = response.headers_mut();

@@ -10,7 +10,7 @@ use nexus_events::view::{CredentialView, CredentialsChange, CredentialsView};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::call::{Bare, Call, Input, NoInput, Output};
+use super::call::{Bare, Call, NoInput, RpcInput, RpcOutput};
 use crate::http::Api;
 use crate::http::asked::Asked;
 use crate::http::auth::Caller;
@@ -24,7 +24,7 @@ const MASK: &str = "********";
 /// What every workspace of the caller gets.
 #[derive(Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Credentials {
+pub(super) struct UserCredentials {
     /// Variables of the environment, by name.
     #[serde(default)]
     env: BTreeMap<String, String>,
@@ -35,9 +35,9 @@ pub(super) struct Credentials {
 }
 
 /// Only names: the values are secret.
-impl fmt::Debug for Credentials {
+impl fmt::Debug for UserCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
+        f.debug_struct("UserCredentials")
             .field("env", &self.env.keys())
             .field("files", &self.files.keys())
             .finish()
@@ -47,7 +47,7 @@ impl fmt::Debug for Credentials {
 /// What runs in every workspace of the caller.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Scripts {
+pub(super) struct UserScripts {
     /// A program in the workspace, run after each start; arguments stand behind it, between spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     post_start: Option<String>,
@@ -57,30 +57,30 @@ pub(super) struct Scripts {
 #[utoipa::path(
     post, path = "/rpc/config/credentials/get", tag = RPC, operation_id = "rpc_credentials_get",
     request_body = Option<NoInput>,
-    responses((status = 200, description = "Their names", body = Output<Credentials>)),
+    responses((status = 200, description = "Their names", body = RpcOutput<UserCredentials>)),
 )]
 pub(super) async fn credentials(
     State(api): State<Api>,
     Caller(identity): Caller,
     _: Bare,
-) -> Answer<Output<Credentials>> {
+) -> Answer<RpcOutput<UserCredentials>> {
     api.visible(None).await?;
     let kept = api.queries().credentials(&identity, own(&identity)?)?;
     let json = masked(kept);
-    Ok(Output { json })
+    Ok(RpcOutput { json })
 }
 
 /// Make the caller's credentials these: what is not named is removed.
 #[utoipa::path(
     post, path = "/rpc/config/credentials/update", tag = RPC,
-    operation_id = "rpc_credentials_update", request_body = Input<Credentials>,
-    responses((status = 200, description = "Their names", body = Output<Credentials>)),
+    operation_id = "rpc_credentials_update", request_body = RpcInput<UserCredentials>,
+    responses((status = 200, description = "Their names", body = RpcOutput<UserCredentials>)),
 )]
 pub(super) async fn update_credentials(
     State(api): State<Api>,
     Asked { identity, context }: Asked,
-    Call(wanted): Call<Credentials>,
-) -> Answer<Output<Credentials>> {
+    Call(wanted): Call<UserCredentials>,
+) -> Answer<RpcOutput<UserCredentials>> {
     let user = own(&identity)?;
     api.visible(None).await?;
     let kept = api.queries().credentials(&identity, user)?;
@@ -93,37 +93,37 @@ pub(super) async fn update_credentials(
         .change_credentials(&identity, user, change, &context)
         .await?;
     let json = masked(written.value);
-    Ok(Output { json })
+    Ok(RpcOutput { json })
 }
 
 /// What runs in every workspace of the caller.
 #[utoipa::path(
     post, path = "/rpc/config/scripts/get", tag = RPC, operation_id = "rpc_scripts_get",
     request_body = Option<NoInput>,
-    responses((status = 200, description = "The scripts", body = Output<Scripts>)),
+    responses((status = 200, description = "The scripts", body = RpcOutput<UserScripts>)),
 )]
 pub(super) async fn scripts(
     State(api): State<Api>,
     Caller(identity): Caller,
     _: Bare,
-) -> Answer<Output<Scripts>> {
+) -> Answer<RpcOutput<UserScripts>> {
     api.visible(None).await?;
     let kept = api.queries().scripts(&identity, own(&identity)?).await?;
     let json = in_a_line(kept);
-    Ok(Output { json })
+    Ok(RpcOutput { json })
 }
 
 /// Make what runs in every workspace of the caller this.
 #[utoipa::path(
     post, path = "/rpc/config/scripts/update", tag = RPC, operation_id = "rpc_scripts_update",
-    request_body = Input<Scripts>,
-    responses((status = 200, description = "The scripts", body = Output<Scripts>)),
+    request_body = RpcInput<UserScripts>,
+    responses((status = 200, description = "The scripts", body = RpcOutput<UserScripts>)),
 )]
 pub(super) async fn update_scripts(
     State(api): State<Api>,
     Asked { identity, context }: Asked,
-    Call(wanted): Call<Scripts>,
-) -> Answer<Output<Scripts>> {
+    Call(wanted): Call<UserScripts>,
+) -> Answer<RpcOutput<UserScripts>> {
     let words = |line: String| -> Vec<String> {
         line.split_ascii_whitespace().map(str::to_owned).collect()
     };
@@ -136,7 +136,7 @@ pub(super) async fn update_scripts(
         .change_scripts(&identity, own(&identity)?, wanted, &context)
         .await?;
     let json = in_a_line(written.value);
-    Ok(Output { json })
+    Ok(RpcOutput { json })
 }
 
 /// The operator is no user and has no credentials.
@@ -147,13 +147,13 @@ fn own(identity: &Identity) -> Result<UserId, Refusal> {
     })
 }
 
-fn masked(kept: CredentialsView) -> Credentials {
+fn masked(kept: CredentialsView) -> UserCredentials {
     let hidden = |kept: BTreeMap<String, CredentialView>| {
         kept.into_keys()
             .map(|name| (name, MASK.to_owned()))
             .collect()
     };
-    Credentials {
+    UserCredentials {
         env: hidden(kept.env),
         files: hidden(kept.files),
     }
@@ -174,8 +174,8 @@ fn changed(
     changes
 }
 
-fn in_a_line(kept: nexus_events::view::Scripts) -> Scripts {
-    Scripts {
+fn in_a_line(kept: nexus_events::view::Scripts) -> UserScripts {
+    UserScripts {
         post_start: kept.post_start.map(|words| words.join(" ")),
     }
 }
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn values_are_not_shown_for_debugging() {
-        let credentials = Credentials {
+        let credentials = UserCredentials {
             env: [("TOKEN".to_owned(), "secret".to_owned())].into(),
             files: BTreeMap::new(),
         };

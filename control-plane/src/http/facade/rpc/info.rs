@@ -5,7 +5,7 @@ use nexus_events::spec::Provider;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::call::{Bare, NoInput, Output};
+use super::call::{Bare, NoInput, RpcOutput};
 use crate::http::Api;
 use crate::http::auth::Caller;
 use crate::http::error::Answer;
@@ -15,7 +15,7 @@ use crate::queries::WorkspaceQuery;
 /// The server in a few figures.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Info {
+pub(super) struct ServerInfo {
     /// The machine it runs on.
     hostname: String,
     /// Seconds since it started.
@@ -31,13 +31,13 @@ pub(super) struct Info {
 /// The server in a few figures.
 #[utoipa::path(
     post, path = "/rpc/info", tag = RPC, operation_id = "rpc_info", request_body = Option<NoInput>,
-    responses((status = 200, description = "The figures", body = Output<Info>)),
+    responses((status = 200, description = "The figures", body = RpcOutput<ServerInfo>)),
 )]
 pub(super) async fn info(
     State(api): State<Api>,
     Caller(identity): Caller,
     _: Bare,
-) -> Answer<Output<Info>> {
+) -> Answer<RpcOutput<ServerInfo>> {
     let app = api.app();
     let nodes = api.queries().nodes(&identity)?;
     let docker = nodes
@@ -45,7 +45,7 @@ pub(super) async fn info(
         .into_iter()
         .find(|node| node.profile.provider == Provider::Docker);
     let uptime = app.now().duration_since(app.started()).as_secs();
-    let json = Info {
+    let json = ServerInfo {
         hostname: rustix::system::uname()
             .nodename()
             .to_string_lossy()
@@ -55,7 +55,7 @@ pub(super) async fn info(
         docker_version: docker.map(|node| node.profile.engine).unwrap_or_default(),
         terminal_connections: api.terminals().open_terminals(),
     };
-    Ok(Output { json })
+    Ok(RpcOutput { json })
 }
 
 fn count(api: &Api, identity: &crate::identity::Identity) -> Answer<u64> {

@@ -12,7 +12,7 @@ use nexus_nats::LogFilter;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::call::{Bare, Call, Input, NoInput, Output};
+use super::call::{Bare, Call, NoInput, RpcInput, RpcOutput};
 use crate::http::Api;
 use crate::http::asked::Asked;
 use crate::http::auth::Caller;
@@ -29,7 +29,7 @@ const PIECES: usize = 1_000;
 /// A workspace in the words of these clients.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Info {
+pub(super) struct WorkspaceInfo {
     /// What its owner calls it.
     name: String,
     /// Where it stands.
@@ -42,12 +42,12 @@ pub(super) struct Info {
     #[serde(skip_serializing_if = "Option::is_none")]
     repo: Option<String>,
     /// How to reach it.
-    ports: Ports,
+    ports: WorkspacePorts,
 }
 
-/// Ports of the node that lead into a workspace.
+/// WorkspacePorts of the node that lead into a workspace.
 #[derive(Debug, Serialize, ToSchema)]
-struct Ports {
+struct WorkspacePorts {
     /// SSH; 0 where every pool was empty.
     ssh: u16,
     /// The first service that has one.
@@ -58,7 +58,7 @@ struct Ports {
 /// One workspace.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Named {
+pub(super) struct WorkspaceNamed {
     /// Its name.
     name: String,
 }
@@ -66,7 +66,7 @@ pub(super) struct Named {
 /// A workspace to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct New {
+pub(super) struct WorkspaceToMake {
     /// What it is to be called.
     name: String,
     /// What is cloned into it.
@@ -77,10 +77,10 @@ pub(super) struct New {
     env: BTreeMap<String, String>,
 }
 
-/// Output to be read.
+/// RpcOutput to be read.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Logs {
+pub(super) struct WorkspaceLogs {
     /// The workspace's name.
     name: String,
     /// Only the last so many pieces.
@@ -90,7 +90,7 @@ pub(super) struct Logs {
 
 /// That it was done.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Done {
+pub(super) struct WorkspaceDone {
     success: bool,
 }
 
@@ -98,13 +98,13 @@ pub(super) struct Done {
 #[utoipa::path(
     post, path = "/rpc/workspaces/list", tag = RPC, operation_id = "rpc_workspaces_list",
     request_body = Option<NoInput>,
-    responses((status = 200, description = "All of them", body = Output<Vec<Info>>)),
+    responses((status = 200, description = "All of them", body = RpcOutput<Vec<WorkspaceInfo>>)),
 )]
 pub(super) async fn list(
     State(api): State<Api>,
     Caller(identity): Caller,
     _: Bare,
-) -> Answer<Output<Vec<Info>>> {
+) -> Answer<RpcOutput<Vec<WorkspaceInfo>>> {
     api.visible(None).await?;
     let (mut json, mut query) = (Vec::new(), WorkspaceQuery::default());
     loop {
@@ -114,7 +114,7 @@ pub(super) async fn list(
         }
         match page.next {
             Some(next) => query.cursor = Some(next),
-            None => return Ok(Output { json }),
+            None => return Ok(RpcOutput { json }),
         }
     }
 }
@@ -122,14 +122,14 @@ pub(super) async fn list(
 /// One workspace.
 #[utoipa::path(
     post, path = "/rpc/workspaces/get", tag = RPC, operation_id = "rpc_workspaces_get",
-    request_body = Input<Named>,
-    responses((status = 200, description = "How it stands", body = Output<Info>)),
+    request_body = RpcInput<WorkspaceNamed>,
+    responses((status = 200, description = "How it stands", body = RpcOutput<WorkspaceInfo>)),
 )]
 pub(super) async fn get(
     State(api): State<Api>,
     Caller(identity): Caller,
-    Call(input): Call<Named>,
-) -> Answer<Output<Info>> {
+    Call(input): Call<WorkspaceNamed>,
+) -> Answer<RpcOutput<WorkspaceInfo>> {
     api.visible(None).await?;
     let view = api.workspace(&identity, &input.name).await?;
     shown(&api, &identity, &WorkspaceRef::Id(view.id))
@@ -138,14 +138,14 @@ pub(super) async fn get(
 /// Make a workspace and bring it up.
 #[utoipa::path(
     post, path = "/rpc/workspaces/create", tag = RPC, operation_id = "rpc_workspaces_create",
-    request_body = Input<New>,
-    responses((status = 200, description = "It is being made", body = Output<Info>)),
+    request_body = RpcInput<WorkspaceToMake>,
+    responses((status = 200, description = "It is being made", body = RpcOutput<WorkspaceInfo>)),
 )]
 pub(super) async fn create(
     State(api): State<Api>,
     Asked { identity, context }: Asked,
-    Call(input): Call<New>,
-) -> Answer<Output<Info>> {
+    Call(input): Call<WorkspaceToMake>,
+) -> Answer<RpcOutput<WorkspaceInfo>> {
     let request = workspace_of(&api, input)?;
     let created = api
         .commands()
@@ -159,14 +159,14 @@ pub(super) async fn create(
 /// Remove a workspace and its files.
 #[utoipa::path(
     post, path = "/rpc/workspaces/delete", tag = RPC, operation_id = "rpc_workspaces_delete",
-    request_body = Input<Named>,
-    responses((status = 200, description = "It is gone, or on its way", body = Output<Done>)),
+    request_body = RpcInput<WorkspaceNamed>,
+    responses((status = 200, description = "It is gone, or on its way", body = RpcOutput<WorkspaceDone>)),
 )]
 pub(super) async fn delete(
     State(api): State<Api>,
     Asked { identity, context }: Asked,
-    Call(input): Call<Named>,
-) -> Answer<Output<Done>> {
+    Call(input): Call<WorkspaceNamed>,
+) -> Answer<RpcOutput<WorkspaceDone>> {
     let workspace = workspace_ref(&input.name)?;
     let ask = || {
         api.commands()
@@ -174,21 +174,21 @@ pub(super) async fn delete(
     };
     let accepted = api.sure(ask).await?;
     api.in_force(accepted.sequence).await;
-    let json = Done { success: true };
-    Ok(Output { json })
+    let json = WorkspaceDone { success: true };
+    Ok(RpcOutput { json })
 }
 
 /// Bring a workspace up.
 #[utoipa::path(
     post, path = "/rpc/workspaces/start", tag = RPC, operation_id = "rpc_workspaces_start",
-    request_body = Input<Named>,
-    responses((status = 200, description = "It runs, or is on its way", body = Output<Info>)),
+    request_body = RpcInput<WorkspaceNamed>,
+    responses((status = 200, description = "It runs, or is on its way", body = RpcOutput<WorkspaceInfo>)),
 )]
 pub(super) async fn start(
     State(api): State<Api>,
     Asked { identity, context }: Asked,
-    Call(input): Call<Named>,
-) -> Answer<Output<Info>> {
+    Call(input): Call<WorkspaceNamed>,
+) -> Answer<RpcOutput<WorkspaceInfo>> {
     let workspace = workspace_ref(&input.name)?;
     let ask = || {
         api.commands()
@@ -202,14 +202,14 @@ pub(super) async fn start(
 /// Bring a workspace down; its files are kept.
 #[utoipa::path(
     post, path = "/rpc/workspaces/stop", tag = RPC, operation_id = "rpc_workspaces_stop",
-    request_body = Input<Named>,
-    responses((status = 200, description = "It is down, or on its way", body = Output<Info>)),
+    request_body = RpcInput<WorkspaceNamed>,
+    responses((status = 200, description = "It is down, or on its way", body = RpcOutput<WorkspaceInfo>)),
 )]
 pub(super) async fn stop(
     State(api): State<Api>,
     Asked { identity, context }: Asked,
-    Call(input): Call<Named>,
-) -> Answer<Output<Info>> {
+    Call(input): Call<WorkspaceNamed>,
+) -> Answer<RpcOutput<WorkspaceInfo>> {
     let workspace = workspace_ref(&input.name)?;
     let ask = || {
         api.commands()
@@ -223,14 +223,14 @@ pub(super) async fn stop(
 /// What the steps and services of a workspace said, as one text.
 #[utoipa::path(
     post, path = "/rpc/workspaces/logs", tag = RPC, operation_id = "rpc_workspaces_logs",
-    request_body = Input<Logs>,
-    responses((status = 200, description = "The text", body = Output<String>)),
+    request_body = RpcInput<WorkspaceLogs>,
+    responses((status = 200, description = "The text", body = RpcOutput<String>)),
 )]
 pub(super) async fn logs(
     State(api): State<Api>,
     Caller(identity): Caller,
-    Call(input): Call<Logs>,
-) -> Answer<Output<String>> {
+    Call(input): Call<WorkspaceLogs>,
+) -> Answer<RpcOutput<String>> {
     let workspace = api.workspace(&identity, &input.name).await?.id;
     let most = input.tail.map_or(PIECES, usize::from);
     let logs = api.step_logs()?;
@@ -238,33 +238,41 @@ pub(super) async fn logs(
         .await
         .map_err(Refusal::log_unavailable)?;
     let json = pieces.into_iter().map(|piece| piece.chunk.text).collect();
-    Ok(Output { json })
+    Ok(RpcOutput { json })
 }
 
-fn shown(api: &Api, identity: &Identity, reference: &WorkspaceRef) -> Answer<Output<Info>> {
+fn shown(
+    api: &Api,
+    identity: &Identity,
+    reference: &WorkspaceRef,
+) -> Answer<RpcOutput<WorkspaceInfo>> {
     let json = known(api, identity, reference)?
         .ok_or_else(|| Refusal::not_found("workspace", &reference.to_string()))?;
-    Ok(Output { json })
+    Ok(RpcOutput { json })
 }
 
 /// `None` once it is deleted.
-fn known(api: &Api, identity: &Identity, reference: &WorkspaceRef) -> Answer<Option<Info>> {
+fn known(
+    api: &Api,
+    identity: &Identity,
+    reference: &WorkspaceRef,
+) -> Answer<Option<WorkspaceInfo>> {
     let (_, record) = api.queries().find(identity, reference)?;
     Ok(info(&record))
 }
 
-fn info(record: &Record<Workspace>) -> Option<Info> {
+fn info(record: &Record<Workspace>) -> Option<WorkspaceInfo> {
     let state = &record.state;
     let definition = state.definition.as_ref()?;
     let machine = state.machine.as_ref();
     let repository = definition.spec.repository.as_ref();
-    Some(Info {
+    Some(WorkspaceInfo {
         name: definition.name.to_string(),
         status: RpcStatus::of(state.phase)?,
         container_id: machine.map_or_else(String::new, |machine| machine.handle.clone()),
         created: definition.requested_at,
         repo: repository.map(|repository| repository.url.to_string()),
-        ports: Ports {
+        ports: WorkspacePorts {
             ssh: definition.ssh_port.unwrap_or_default(),
             http: state
                 .services
@@ -274,7 +282,7 @@ fn info(record: &Record<Workspace>) -> Option<Info> {
     })
 }
 
-fn workspace_of(api: &Api, new: New) -> Result<NewWorkspace, Refusal> {
+fn workspace_of(api: &Api, new: WorkspaceToMake) -> Result<NewWorkspace, Refusal> {
     let hint = "see the form of the call at /docs";
     let wrong = |field, cause: String| Refusal::invalid(field, cause, hint);
     let name = new

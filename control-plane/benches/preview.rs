@@ -1,0 +1,117 @@
+//! P19: requests through a preview, against the same requests to the service directly.
+//!
+//! The service is Node's own HTTP server with a page of 4 KiB, as a project under development
+//! would have; without Node there is nothing to measure. The rate is that of 16 connections at
+//! once, the time that of one connection alone. Both sides take turns.
+#![expect(clippy::print_stdout, reason = "a bench's result is what it prints")]
+
+mod load;
+#[path = "../tests/web/scene.rs"]
+#[expect(dead_code, reason = "shared with the tests, which use all of it")]
+mod scene;
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use load::{Speed, load, middle};
+use scene::Scene;
+
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(2);
+const CONNECTIONS: usize = 16;
+/// At least this share of the rate, and at most so many times the time.
+const TARGETS: (f64, f64) = (0.6, 1.2);
+
+const SERVICE: &str = "const page = Buffer.alloc(4096, 'x');
+    const server = require('node:http').createServer((_, answer) => {
+      answer.setHeader('content-type', 'text/html');
+      answer.setHeader('content-length', page.length);
+      answer.end(page);
+    });
+    server.listen(0, '127.0.0.1', () => console.log(server.address().port));";
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    if !std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .all(|word| word == "P19")
+    {
+        return;
+    }
+    let Some((_node, port)) = service() else {
+        println!("P19   SKIPPED: node is not installed");
+        return;
+    };
+    let scene = Scene::start().await;
+    let id = scene.workspace.uuid().simple();
+    let direct = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned();
+    let preview = format!(
+        "GET / HTTP/1.1\r\nHost: {port}-{id}.preview.localhost:3001\r\n\
+         Authorization: Bearer {}\r\n\r\n",
+        scene.ada.token
+    );
+    let service = SocketAddr::from(([127, 0, 0, 1], port));
+    let sides = [(service, direct), (scene.address, preview)];
+    for (connections, of) in [(CONNECTIONS, "rate"), (1, "time")] {
+        let mut rounds = [Vec::new(), Vec::new()];
+        // The first one warms both and is not counted.
+        for round in 0..=ROUNDS {
+            for ((address, request), speeds) in sides.iter().zip(&mut rounds) {
+                let speed = load(*address, request, connections, ROUND).await;
+                if round > 0 {
+                    speeds.push(speed);
+                }
+            }
+        }
+        let [floor, figure] = rounds.map(middle);
+        report(of, floor, figure);
+    }
+}
+
+fn report(of: &str, floor: Speed, figure: Speed) {
+    let (floor, figure, unit, target, good) = match of {
+        "rate" => {
+            let ratio = figure.rate / floor.rate;
+            let target = format!(">= {}", TARGETS.0);
+            (floor.rate, figure.rate, "/s", target, ratio >= TARGETS.0)
+        }
+        _ => {
+            let ratio = figure.p50 / floor.p50;
+            let target = format!("<= {}", TARGETS.1);
+            (floor.p50, figure.p50, "us", target, ratio <= TARGETS.1)
+        }
+    };
+    let verdict = if good { "ok" } else { "missed" };
+    println!(
+        "P19   floor {floor:>9.1} {unit}  figure {figure:>9.1} {unit}  ratio {:>5.2} target \
+         {target:<8} {verdict} ({of})",
+        figure / floor
+    );
+}
+
+/// Node's server, which ends with this program.
+fn service() -> Option<(Ended, u16)> {
+    let child = Command::new("node")
+        .args(["-e", SERVICE])
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut child = Ended(child.ok()?);
+    let mut line = String::new();
+    let out = child.0.stdout.take().expect("it is piped");
+    BufReader::new(out).read_line(&mut line).expect("its port");
+    let port = line.trim().parse().expect("a number");
+    Some((child, port))
+}
+
+/// A process that ends when this is dropped.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _gone_already = self.0.kill();
+        let _gone_already = self.0.wait();
+    }
+}
