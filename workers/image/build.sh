@@ -16,7 +16,7 @@ work=''
 
 # No sshd is needed to reach a workspace; it is here for those who want their own.
 packages=(
-  git sudo curl wget openssh-client openssh-server procps iproute2 less vim-tiny tmux htop unzip
+  git sudo curl wget openssh-client openssh-server procps iproute2 less vim tmux htop unzip
   xz-utils python3 python3-venv python3-pip build-essential
 )
 
