@@ -37,6 +37,8 @@ function start(): void {
     theme: darkTheme,
     fontSize: 14,
     readOnly: false,
+    // This page has no place to ask in: programs get nothing onto the clipboard.
+    onCopy: () => {},
     onLink: (url) => {
       if (confirm(`Open ${url}?`)) open(url, "_blank", "noopener,noreferrer");
     },

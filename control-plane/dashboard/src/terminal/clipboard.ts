@@ -1,8 +1,6 @@
-// The clipboard for programs in a terminal (OSC 52): they may write to it, and only soon after the
-// person did something here; they may never read it.
+// The clipboard for programs in a terminal (OSC 52): what they want to write is offered to the person,
+// and written when that person clicks; they may never read it.
 
-/** How long after a key or a click a program may write. */
-const GESTURE_MS = 5000;
 /** More text than this is no copy. */
 const MOST = 1024 * 1024;
 
@@ -17,9 +15,4 @@ export function textOf(data: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Whether a person did something recently enough. Pure. */
-export function allowed(lastGesture: number, now: number): boolean {
-  return lastGesture > 0 && now - lastGesture <= GESTURE_MS;
 }

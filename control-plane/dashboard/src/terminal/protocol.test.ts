@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { allowed, textOf } from "./clipboard";
+import { textOf } from "./clipboard";
 import { closeReason, parseTold } from "./protocol";
 
 describe("the end of a connection", () => {
@@ -27,11 +27,5 @@ describe("the clipboard for programs", () => {
     expect(textOf("c;***")).toBeUndefined();
     expect(textOf("nothing")).toBeUndefined();
     expect(textOf(`c;${btoa("\xff\xfe")}`)).toBeUndefined();
-  });
-
-  it("is theirs only soon after a person did something", () => {
-    expect(allowed(0, 100)).toBe(false);
-    expect(allowed(1000, 5999)).toBe(true);
-    expect(allowed(1000, 6001)).toBe(false);
   });
 });

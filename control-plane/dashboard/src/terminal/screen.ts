@@ -9,7 +9,7 @@ import { Unicode11Addon } from "@xterm/addon-unicode11";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { type ITheme, Terminal } from "@xterm/xterm";
-import { allowed, textOf } from "./clipboard";
+import { textOf } from "./clipboard";
 import { adoptingStyles, allowStyleAttributes } from "./styles";
 
 export interface Screen {
@@ -25,6 +25,8 @@ export interface ScreenOptions {
   readOnly: boolean;
   /** Asks the person whether to go there. */
   onLink(url: string): void;
+  /** A program wants this on the clipboard. */
+  onCopy(text: string): void;
 }
 
 export function openScreen(into: HTMLElement, options: ScreenOptions): Screen {
@@ -49,7 +51,7 @@ export function openScreen(into: HTMLElement, options: ScreenOptions): Screen {
   terminal.loadAddon(new Unicode11Addon());
   terminal.unicode.activeVersion = "11";
   terminal.loadAddon(new WebLinksAddon((_, url) => follow(url, options)));
-  guardClipboard(terminal, into);
+  guardClipboard(terminal, options);
   allowStyleAttributes();
   adoptingStyles(() => terminal.open(into));
   accelerate(terminal);
@@ -60,18 +62,11 @@ function follow(url: string, { onLink }: ScreenOptions): void {
   if (/^https?:\/\//i.test(url)) onLink(url);
 }
 
-/** OSC 52: writing soon after a gesture, reading never. */
-function guardClipboard(terminal: Terminal, frame: HTMLElement): void {
-  let gesture = 0;
-  const moved = () => {
-    gesture = Date.now();
-  };
-  frame.addEventListener("keydown", moved, { capture: true });
-  frame.addEventListener("pointerdown", moved, { capture: true });
+/** OSC 52: writing is offered, reading never answered. */
+function guardClipboard(terminal: Terminal, { onCopy }: ScreenOptions): void {
   terminal.parser.registerOscHandler(52, (data) => {
     const text = textOf(data);
-    if (text !== undefined && allowed(gesture, Date.now()))
-      void navigator.clipboard?.writeText(text).catch(() => {});
+    if (text) onCopy(text);
     return true;
   });
 }

@@ -4,6 +4,7 @@ import "@xterm/xterm/css/xterm.css";
 import { ExternalLink, RotateCcw } from "lucide-react";
 import { useState } from "react";
 import { Button } from "@/ui/button";
+import { copyText } from "@/ui/copy";
 import { Dialog, DialogActions } from "@/ui/dialog";
 import { CONNECTING } from "@/terminal/link";
 import { SearchBar } from "./search";
@@ -41,12 +42,14 @@ export default function Pane({
   onLeave,
 }: Props) {
   const [link, setLink] = useState<string>();
+  const [offer, setOffer] = useState<string>();
   const pane = useTerminal({
     workspace,
     session,
     readOnly,
     fresh,
     onLink: setLink,
+    onCopy: setOffer,
     onSearch: () => onSearch(true),
     onRenew,
     onLeave,
@@ -74,6 +77,15 @@ export default function Pane({
         <p role="status" className="border-t border-border bg-busy-soft px-3 py-2 text-busy">
           {progress}
         </p>
+      )}
+      {offer !== undefined && (
+        <Offer
+          text={offer}
+          onDone={() => {
+            setOffer(undefined);
+            screen.current?.terminal.focus();
+          }}
+        />
       )}
       {over && (
         <div
@@ -120,5 +132,26 @@ export default function Pane({
         </DialogActions>
       </Dialog>
     </section>
+  );
+}
+
+/** What a program wants on the clipboard: it gets there when somebody says so. */
+function Offer({ text, onDone }: { text: string; onDone(): void }) {
+  const copy = async () => {
+    await copyText(text);
+    onDone();
+  };
+  return (
+    <div className="flex flex-wrap items-center gap-2 border-t border-border bg-surface px-3 py-1.5">
+      <p role="status" className="min-w-0 flex-1 truncate">
+        A program wants to copy <code>{text.slice(0, 80)}</code>
+      </p>
+      <Button size="sm" onClick={() => void copy()}>
+        Copy
+      </Button>
+      <Button size="sm" variant="ghost" onClick={onDone}>
+        Ignore
+      </Button>
+    </div>
   );
 }

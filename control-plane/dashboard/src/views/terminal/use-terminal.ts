@@ -29,6 +29,8 @@ interface Options {
   /** Whether a session that had ended before is followed by a new one without asking. */
   fresh: boolean;
   onLink(url: string): void;
+  /** A program wants this on the clipboard. */
+  onCopy(text: string): void;
   onSearch(): void;
   /** A new session is wanted in the place of this one. */
   onRenew(): void;
@@ -59,6 +61,7 @@ export function useTerminal(options: Options): Pane {
       ...first.current,
       readOnly: latest.current.readOnly,
       onLink: (url) => latest.current.onLink(url),
+      onCopy: (text) => latest.current.onCopy(text),
     });
     screen.current = opened;
     const { terminal } = opened;
