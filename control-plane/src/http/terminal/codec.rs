@@ -84,7 +84,7 @@ enum Input {
 /// What the first terminal protocol tells.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Output<'t> {
+pub(super) enum JsonFrame<'t> {
     Output { data: &'t str },
     Error { message: &'t str },
     Reconnected { message: &'t str },
@@ -140,19 +140,19 @@ mod tests {
 
     #[test]
     fn the_first_protocols_frames_are_as_they_were() {
-        let json = |output: &Output<'_>| serde_json::to_string(output).unwrap();
+        let json = |output: &JsonFrame<'_>| serde_json::to_string(output).unwrap();
         assert_eq!(
-            json(&Output::Output { data: "total 48\n" }),
+            json(&JsonFrame::Output { data: "total 48\n" }),
             r#"{"type":"output","data":"total 48\n"}"#
         );
         let message = "New session started";
         assert_eq!(
-            json(&Output::Reconnected { message }),
+            json(&JsonFrame::Reconnected { message }),
             r#"{"type":"reconnected","message":"New session started"}"#
         );
         let message = "Connection lost";
         assert_eq!(
-            json(&Output::Error { message }),
+            json(&JsonFrame::Error { message }),
             r#"{"type":"error","message":"Connection lost"}"#
         );
     }

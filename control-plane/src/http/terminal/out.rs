@@ -10,7 +10,7 @@ use nexus_events::view::TerminalTold;
 use tokio::time::timeout;
 
 use super::close::Close;
-use super::codec::{Output, Protocol};
+use super::codec::{JsonFrame, Protocol};
 use super::text::TextDecoder;
 
 /// How long a viewer may take to take a frame.
@@ -44,7 +44,7 @@ impl Out {
                 let text = self.text.decode(&bytes);
                 match text.is_empty() {
                     true => Ok(()),
-                    false => self.json(&Output::Output { data: &text }).await,
+                    false => self.json(&JsonFrame::Output { data: &text }).await,
                 }
             }
         }
@@ -58,10 +58,10 @@ impl Out {
         match told {
             TerminalTold::Status { message, .. } => {
                 let data = format!("{message}\r\n");
-                self.json(&Output::Output { data: &data }).await
+                self.json(&JsonFrame::Output { data: &data }).await
             }
-            TerminalTold::Error { message, .. } => self.json(&Output::Error { message }).await,
-            TerminalTold::Pong { id } => self.json(&Output::Pong { id: *id }).await,
+            TerminalTold::Error { message, .. } => self.json(&JsonFrame::Error { message }).await,
+            TerminalTold::Pong { id } => self.json(&JsonFrame::Pong { id: *id }).await,
             TerminalTold::Gap { .. } => {
                 self.text = TextDecoder::default();
                 Ok(())
@@ -77,7 +77,7 @@ impl Out {
             Protocol::Binary => Ok(()),
             Protocol::Json => {
                 let message = "New session started";
-                self.json(&Output::Reconnected { message }).await
+                self.json(&JsonFrame::Reconnected { message }).await
             }
         }
     }
