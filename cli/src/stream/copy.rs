@@ -53,6 +53,9 @@ fn kind(descriptor: BorrowedFd<'_>) -> io::Result<FileType> {
 }
 
 /// One of the two is a pipe.
+///
+/// Each splice begins only once there is something to read: one that waits for its socket holds
+/// the lock of the pipe all the while, and what is in the pipe already could be read by nobody.
 fn move_all(
     source: BorrowedFd<'_>,
     sink: BorrowedFd<'_>,
@@ -60,7 +63,8 @@ fn move_all(
 ) -> Result<(), Unmovable> {
     let mut begun = false;
     loop {
-        match moved(source, sink, PIECE) {
+        let ready = wait(source, PollFlags::IN);
+        match ready.and_then(|()| moved(source, sink, PIECE)) {
             Ok(0) => return Ok(()),
             Ok(count) => {
                 begun = true;
@@ -101,18 +105,17 @@ fn through_pipe(
     }
 }
 
-/// One splice, begun again after signals.
-///
-/// It begins only once there is something to read: a splice that waits for its socket holds the
-/// lock of the pipe all the while, and what is in the pipe already could not be read by anybody.
+/// One splice, begun again after signals, waiting where a descriptor does not wait by itself.
 ///
 /// `SPLICE_F_MORE` is left out on purpose: it holds a keystroke back for more to come.
 fn moved(source: BorrowedFd<'_>, sink: BorrowedFd<'_>, most: usize) -> Result<usize, Errno> {
     loop {
-        wait(source, PollFlags::IN)?;
         match splice(source, None, sink, None, most, SpliceFlags::MOVE) {
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait(sink, PollFlags::OUT)?,
+            Err(Errno::AGAIN) => {
+                wait(source, PollFlags::IN)?;
+                wait(sink, PollFlags::OUT)?;
+            }
             other => return other,
         }
     }
