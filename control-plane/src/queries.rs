@@ -16,6 +16,7 @@ mod parked;
 mod placement;
 mod projections;
 mod reference;
+mod remembered;
 mod sets;
 mod status;
 mod users;
@@ -39,11 +40,15 @@ pub use workspaces::WorkspaceQuery;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use nexus_events::id::UserId;
 use nexus_events::problem::{FieldError, Problem, ProblemCode};
+use nexus_events::view::WorkspaceStatusReply;
+use remembered::Remembered;
 use tokio::sync::watch;
 
 use crate::backbone::Backbone;
 use crate::directory::Directory;
+use crate::identity::Identity;
 use crate::projections::ProjectionError;
 use crate::projections::database::Database;
 use crate::pulse::Pulse;
@@ -53,6 +58,15 @@ use crate::vault::Vault;
 
 /// The most items a page has, and how many it has unless told.
 pub(crate) const PAGE: (usize, usize) = (500, 100);
+
+/// What the same callers ask again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    /// Whose token it is, by its digest, and when it ends in microseconds.
+    bearers: Remembered<String, Option<(Identity, Option<i64>)>>,
+    /// How a workspace stands, by who asks and how they name it.
+    statuses: Remembered<(Option<UserId>, bool, String), WorkspaceStatusReply>,
+}
 
 /// Answers questions. Clones share everything.
 #[derive(Debug, Clone)]
@@ -67,6 +81,8 @@ pub struct Queries {
     pub(crate) sequence: watch::Receiver<u64>,
     /// The newest event this server appended.
     pub(crate) written: Arc<AtomicU64>,
+    /// What was asked since the newest event.
+    pub(crate) remembered: Arc<Recent>,
 }
 
 impl Queries {

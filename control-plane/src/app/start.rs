@@ -121,6 +121,7 @@ impl Plane {
             backbone: backbone.clone(),
             sequence: model.projected,
             written: Arc::default(),
+            remembered: Arc::default(),
         };
         let commands = Commands::new(queries.clone(), sealer, model.ports, authorities.clone());
         let performer = Performer {

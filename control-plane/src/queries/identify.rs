@@ -45,18 +45,27 @@ impl Queries {
     /// When the read model fails.
     pub fn identify(&self, token: &str, now: Timestamp) -> Result<Option<Identity>, QueryError> {
         let digest = token_digest(token);
+        let recent = &self.remembered.bearers;
+        let ask = || self.bearer(&digest);
+        let found = recent.or_ask(self.sequence(), digest.clone(), ask)?;
+        let now = projections::micros(now);
+        Ok(found
+            .filter(|(_, ends)| ends.is_none_or(|ends| ends > now))
+            .map(|(identity, _)| identity))
+    }
+
+    /// Whose token has this digest, and when it ends.
+    fn bearer(&self, digest: &str) -> Result<Option<(Identity, Option<i64>)>, QueryError> {
         self.database.read(|connection| {
             let found = connection
-                .prepare_cached(
-                    "SELECT id, user, scope FROM tokens
-                     WHERE digest = ?1 AND (expires_at IS NULL OR expires_at > ?2)",
-                )?
-                .query_row((digest, projections::micros(now)), |row| {
-                    Ok(Identity::User {
+                .prepare_cached("SELECT id, user, scope, expires_at FROM tokens WHERE digest = ?1")?
+                .query_row([digest], |row| {
+                    let identity = Identity::User {
                         token: TokenId::from_uuid(uuid::Uuid::from_bytes(row.get(0)?)),
                         id: UserId::from_uuid(uuid::Uuid::from_bytes(row.get(1)?)),
                         scope: users::scope(row.get_ref(2)?.as_str()?),
-                    })
+                    };
+                    Ok((identity, row.get(3)?))
                 })
                 .optional()?;
             Ok(found)
