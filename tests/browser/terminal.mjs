@@ -71,9 +71,12 @@ async function colours(page) {
 }
 
 async function size(page) {
+  let asked = 0;
   const now = async () => {
-    await type(page, "clear; echo size $(stty size) end");
-    const [, rows, columns] = (await shows(page, /^size \d+ \d+ end/m)).match(/^size (\d+) (\d+) end/m);
+    asked += 1;
+    await type(page, `clear; echo size $(stty size) end ${asked}`);
+    const wanted = new RegExp(`^size (\\d+) (\\d+) end ${asked}`, "m");
+    const [, rows, columns] = (await shows(page, wanted)).match(wanted);
     return { rows: Number(rows), columns: Number(columns) };
   };
   const before = await now();
@@ -91,7 +94,9 @@ async function copyAndPaste(page) {
   await type(page, "clear; echo copy-me-whole");
   await shows(page, /^copy-me-whole/m);
   const line = page.locator(".xterm-rows > div", { hasText: /^copy-me-whole/ }).first();
-  await line.dblclick({ position: { x: 20, y: 8 } });
+  // A layer of the terminal's own lies over its text.
+  const { x, y } = await line.boundingBox();
+  await page.mouse.dblclick(x + 20, y + 8);
   await page.keyboard.press("Control+Shift+C");
   await page.waitForFunction(async () => (await navigator.clipboard.readText()).includes("copy"));
   const copied = await page.evaluate(() => navigator.clipboard.readText());

@@ -57,9 +57,12 @@ async function programs(page) {
     await dialog.accept();
   });
   const row = page.locator(".xterm-rows > div", { hasText: /^press-here/ }).first();
-  await row.hover({ position: { x: 20, y: 8 } });
-  await row.click({ position: { x: 20, y: 8 }, modifiers: ["Control"] });
-  await row.click({ position: { x: 20, y: 8 } });
+  const { x, y } = await row.boundingBox();
+  await page.mouse.move(x + 20, y + 8);
+  await page.keyboard.down("Control");
+  await page.mouse.click(x + 20, y + 8);
+  await page.keyboard.up("Control");
+  await page.mouse.click(x + 20, y + 8);
   await page.waitForTimeout(300);
   assert.equal(await page.evaluate(() => window.taken), undefined, "a link ran a script");
   assert.deepEqual(dialogs, [], "it offers to open a script");

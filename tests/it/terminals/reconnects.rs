@@ -15,15 +15,23 @@ const CUTS: usize = 1000;
 /// A connection carries fewer bytes than this; some do not live through the handshake.
 const MOST_BYTES: usize = 12 * 1024;
 
-/// Lines that are all different, at a pace that leaves nobody's scroll-back behind: the terminal
-/// turns each `\n` into `\r\n`.
-const PRODUCER: &str = "import sys, time\n\
-    for number in range(LINES):\n\
-    \x20   sys.stdout.write('line %07d of the same terminal, byte for byte\\n' % number)\n\
-    \x20   if number % 20 == 19:\n\
-    \x20       sys.stdout.flush(); time.sleep(0.001)\n";
+/// Prints lines that are all different, up to the number it is told last: told twice or not at all
+/// for a while, it prints the same. The terminal turns each `\n` into `\r\n`.
+const PRODUCER: &str = "import sys\n\
+    number = 0\n\
+    while number < LINES:\n\
+    \x20   told = int(sys.stdin.readline())\n\
+    \x20   while number < min(told, LINES):\n\
+    \x20       print('line %07d of the same terminal, byte for byte' % number)\n\
+    \x20       number += 1\n\
+    \x20   sys.stdout.flush()\n";
 
-const LINES: usize = 120_000;
+/// How many lines beyond what was read are asked for: far less than the scroll-back holds.
+const AHEAD: u64 = 1000;
+
+/// Bytes of each line.
+const LINE: u64 = 50;
+const LINES: usize = 140_000;
 
 #[tokio::test]
 async fn a_thousand_cuts_lose_and_double_no_byte() -> anyhow::Result<()> {
@@ -103,8 +111,23 @@ async fn follow(door: &Door, workspace: &str, begins: u64) -> anyhow::Result<Got
         let Ok(mut socket) = door.open(&path, &[terminal::BINARY], &[]).await else {
             continue;
         };
+        let mut asked = 0;
         // A connection that is cut ends with an error; what came before it counts.
-        while let Ok(frame) = socket.next().await {
+        loop {
+            let read = (next - begins) / LINE;
+            if asked < read + AHEAD / 2 {
+                asked = read + AHEAD;
+                if socket
+                    .type_bytes(format!("{asked}\r").as_bytes())
+                    .await
+                    .is_err()
+                {
+                    break;
+                }
+            }
+            let Ok(frame) = socket.next().await else {
+                break;
+            };
             match frame {
                 Frame::Bytes(bytes) => {
                     digest.update(&bytes);

@@ -189,11 +189,11 @@ async fn the_command_line_says_that_it_starts_what_is_stopped() -> anyhow::Resul
     let world = World::make().await?;
     world.stop().await?;
     let command = world.plane.nexus(&["ssh", "desk", "--", "cat"])?;
+    // Whether its key is let in is another matter: it is the operator's here, not Alice's.
     let output = feed(command, b"through the command line\n").await?;
-    ensure!(output.status.success(), "{output:?}");
-    ensure!(output.stdout == b"through the command line\n", "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
-    ensure!(said.contains("start"), "nothing was said: {said}");
+    ensure!(said.contains("starting"), "nothing was said: {said}");
+    world.must_run().await?;
     let list = tool::finish(
         world
             .plane
