@@ -72,6 +72,7 @@ async fn main() {
 }
 
 fn report(of: &str, floor: Speed, figure: Speed) {
+    let slowest = format!("p99 {:.0} and {:.0} us", floor.p99, figure.p99);
     let (floor, figure, unit, target, good) = match of {
         "rate" => {
             let ratio = figure.rate / floor.rate;
@@ -87,7 +88,7 @@ fn report(of: &str, floor: Speed, figure: Speed) {
     let verdict = if good { "ok" } else { "missed" };
     println!(
         "P19   floor {floor:>9.1} {unit}  figure {figure:>9.1} {unit}  ratio {:>5.2} target \
-         {target:<8} {verdict} ({of})",
+         {target:<8} {verdict} ({of}; {slowest})",
         figure / floor
     );
 }

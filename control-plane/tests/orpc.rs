@@ -1,7 +1,6 @@
 //! `/rpc` driven by the client it is written for: `@orpc/client` from npm, run by Node.
 //!
 //! What is asked and expected stands in `orpc/drive.mjs`; the versions in its lock file.
-#![expect(clippy::print_stdout, reason = "what is skipped is skipped aloud")]
 
 use std::net::SocketAddr;
 use std::path::Path;

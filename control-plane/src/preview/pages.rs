@@ -22,7 +22,7 @@ pub(super) fn wants_a_page(method: &Method, headers: &HeaderMap) -> bool {
 /// A refusal, or a word about how it goes.
 #[derive(Debug)]
 pub(super) struct Said {
-    problem: Problem,
+    problem: Box<Problem>,
     /// Seconds after which a page asks again.
     again: Option<u8>,
 }
@@ -33,7 +33,7 @@ impl Said {
         Self::of(Problem::new(
             ProblemCode::AuthenticationError,
             "nobody has let you in here yet, or not any more",
-            "open this preview from the dashboard, or `nexus preview`",
+            "open this preview from the dashboard, or by `nexus port open NAME PORT`",
         ))
     }
 
@@ -56,8 +56,10 @@ impl Said {
         problem.status = StatusCode::SERVICE_UNAVAILABLE.as_u16();
         problem.title = format!("Starting {name}");
         problem.retryable = true;
-        let again = Some(1);
-        Self { problem, again }
+        Self {
+            problem: Box::new(problem),
+            again: Some(1),
+        }
     }
 
     /// Nothing of the service answers.
@@ -67,14 +69,18 @@ impl Said {
             format!("no service answers on port {port} of the workspace: {cause}"),
             "start it, or see what it says: `nexus workspace logs`",
         );
-        let again = Some(3);
-        Self { problem, again }
+        Self {
+            problem: Box::new(problem),
+            again: Some(3),
+        }
     }
 
     /// Any other refusal.
-    pub(super) const fn of(problem: Problem) -> Self {
-        let again = None;
-        Self { problem, again }
+    pub(super) fn of(problem: Problem) -> Self {
+        Self {
+            problem: Box::new(problem),
+            again: None,
+        }
     }
 
     /// As `wanted`: a page, or a problem.
