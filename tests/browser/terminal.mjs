@@ -56,6 +56,8 @@ async function programs(page) {
   await shows(page, "[ 1, 4, 9 ]");
   await picture(page, "terminal-node");
   await type(page, ".exit");
+  // Until the shell asks again, node takes what is typed.
+  await shows(page, /\.exit\n[^>]*\$$/);
   await type(page, "clear; echo back-$((1 + 1))");
   await shows(page, "back-2");
 }

@@ -59,7 +59,7 @@ async function look(page, name, variant, path) {
 
 await tell(async (browser) => {
   const all = await views();
-  const variants = { desk: {}, night: { dark: true }, phone: { phone: true }, "phone-night": { phone: true, dark: true } };
+  const variants = { desk: {}, night: { dark: true }, phone: { phone: true } };
   for (const [variant, options] of Object.entries(variants)) {
     const { context, page, wrong: unwanted } = await open(browser, options);
     await page.goto(new URL("/sign-in", process.env.NEXUS_URL).href);
