@@ -57,7 +57,7 @@ async function programs(page) {
   await picture(page, "terminal-node");
   await type(page, ".exit");
   // Until the shell asks again, node takes what is typed.
-  await shows(page, /\.exit\n[^>]*\$$/);
+  await shows(page, /\.exit\n[^>]*\$\s*$/);
   await type(page, "clear; echo back-$((1 + 1))");
   await shows(page, "back-2");
 }
