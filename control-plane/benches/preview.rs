@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a bench's result is what it prints")]
 
 mod load;
-#[path = "../tests/web/scene.rs"]
+#[path = "../tests/scene/mod.rs"]
 #[expect(dead_code, reason = "shared with the tests, which use all of it")]
 mod scene;
 

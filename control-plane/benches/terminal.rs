@@ -12,7 +12,7 @@
 
 #[path = "terminal/engine.rs"]
 mod engine;
-#[path = "../tests/gateway/scene.rs"]
+#[path = "../tests/scene/mod.rs"]
 mod scene;
 #[path = "../tests/gateway/viewer.rs"]
 mod viewer;

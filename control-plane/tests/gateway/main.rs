@@ -4,6 +4,7 @@ mod attacks;
 mod commands;
 mod lifecycle;
 mod relay;
+#[path = "../scene/mod.rs"]
 mod scene;
 mod streams;
 mod terminals;

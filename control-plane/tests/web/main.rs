@@ -7,8 +7,9 @@ mod entering;
 mod passing;
 #[expect(
     dead_code,
-    reason = "the same scene as the gateway's tests have, which use all of it"
+    reason = "the gateway's tests use all of it"
 )]
+#[path = "../scene/mod.rs"]
 mod scene;
 mod service;
 mod starting;
