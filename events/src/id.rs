@@ -128,8 +128,6 @@ id_kinds! {
     CorrelationId = "cor", "a correlation";
     /// An access token; the token's text is never stored, this is.
     TokenId = "tok", "a token";
-    /// One attempt of a command run inside a workspace, claimed by id so it runs once.
-    ExecId = "exec", "an exec";
 }
 
 #[cfg(test)]

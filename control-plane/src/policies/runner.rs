@@ -24,6 +24,8 @@ use crate::queries::QueryError;
 const PAGE: usize = 200;
 /// Events between two stored checkpoints.
 const MARK_EVERY: u64 = 50;
+/// With nothing more to read for this long, what was read is marked: who looks sees it caught up.
+const QUIET: Duration = Duration::from_secs(1);
 
 pub(crate) struct Runner {
     pub(crate) performer: Performer,
@@ -48,19 +50,26 @@ impl Runner {
         loop {
             projected.borrow_and_update();
             self.catch_up(&stop).await;
-            if self.checkpoint.sequence >= marked + MARK_EVERY || stop.is_cancelled() {
-                marked = self.checkpoint.sequence;
-                // A checkpoint that is not kept costs reading a few events again.
-                let _ = self.writer.mark(POLICIES, self.checkpoint).await;
+            if self.checkpoint.sequence >= marked + MARK_EVERY {
+                marked = self.mark().await;
             }
             tokio::select! {
                 () = stop.cancelled() => {
-                    let _ = self.writer.mark(POLICIES, self.checkpoint).await;
+                    self.mark().await;
                     return;
+                }
+                () = tokio::time::sleep(QUIET), if self.checkpoint.sequence > marked => {
+                    marked = self.mark().await;
                 }
                 changed = projected.changed() => if changed.is_err() { return },
             }
         }
+    }
+
+    /// Stores how far it is. One that is not kept costs reading a few events again.
+    async fn mark(&self) -> u64 {
+        let _ = self.writer.mark(POLICIES, self.checkpoint).await;
+        self.checkpoint.sequence
     }
 
     /// Reacts to everything projected so far.
