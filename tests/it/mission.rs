@@ -219,7 +219,8 @@ fn measured(row: &str) -> anyhow::Result<()> {
             continue;
         };
         for file in files {
-            if fs::read_to_string(file?.path())?.contains(&quoted) {
+            let file = file?;
+            if file.file_type()?.is_file() && fs::read_to_string(file.path())?.contains(&quoted) {
                 return Ok(());
             }
         }

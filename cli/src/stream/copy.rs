@@ -23,12 +23,11 @@ pub(super) fn copy(
     sink: BorrowedFd<'_>,
     meter: &AtomicU64,
 ) -> io::Result<()> {
-    let kinds = (kind(source)?, kind(sink)?);
-    let spliced = match kinds {
-        (FileType::Fifo, FileType::Fifo | FileType::Socket)
-        | (FileType::Socket, FileType::Fifo) => move_all(source, sink, meter),
+    let spliced = match (kind(source)?, kind(sink)?) {
         (FileType::Socket, FileType::Socket) => through_pipe(source, sink, meter),
-        // Terminals and files: there splice is refused or gains nothing.
+        // Terminals and files: there splice is refused or gains nothing. Pipes: a splice that
+        // waits for its socket holds the pipe's lock all the while, so that whoever has the other
+        // end can neither write nor read, and may be who the socket waits for.
         _ => Err(Unmovable::NotAtAll),
     };
     match spliced {
@@ -50,30 +49,6 @@ fn kind(descriptor: BorrowedFd<'_>) -> io::Result<FileType> {
     Ok(FileType::from_raw_mode(
         rustix::fs::fstat(descriptor)?.st_mode,
     ))
-}
-
-/// One of the two is a pipe.
-///
-/// Each splice begins only once there is something to read: one that waits for its socket holds
-/// the lock of the pipe all the while, and what is in the pipe already could be read by nobody.
-fn move_all(
-    source: BorrowedFd<'_>,
-    sink: BorrowedFd<'_>,
-    meter: &AtomicU64,
-) -> Result<(), Unmovable> {
-    let mut begun = false;
-    loop {
-        let ready = wait(source, PollFlags::IN);
-        match ready.and_then(|()| moved(source, sink, PIECE)) {
-            Ok(0) => return Ok(()),
-            Ok(count) => {
-                begun = true;
-                meter.fetch_add(count as u64, Ordering::Relaxed);
-            }
-            Err(Errno::INVAL) if !begun => return Err(Unmovable::NotAtAll),
-            Err(error) => return Err(Unmovable::Broken(error.into())),
-        }
-    }
 }
 
 /// Two sockets have a pipe between them, in which no byte ever is while we wait for more.

@@ -5,10 +5,7 @@ mod attacks;
 mod client;
 mod entering;
 mod passing;
-#[expect(
-    dead_code,
-    reason = "the gateway's tests use all of it"
-)]
+#[expect(dead_code, reason = "the gateway's tests use all of it")]
 #[path = "../scene/mod.rs"]
 mod scene;
 mod service;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexus_events::id::NodeId;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -97,7 +98,7 @@ impl Taken {
             match opened {
                 Ok(inside) => {
                     shared.accept();
-                    carry(handle, inside).await;
+                    carry(&shared, handle, inside).await;
                 }
                 Err(error) => handle.reset(&error.to_string()),
             }
@@ -108,19 +109,53 @@ impl Taken {
 }
 
 /// Carries both directions; the end of one is passed on while the other goes on.
-async fn carry(mut outside: RelayStream, mut inside: UnixStream) {
+///
+/// Init may end without having read all that was sent to it: what it said before is told all the
+/// same. Only where nothing can be told any more is the stream given up.
+async fn carry(shared: &Shared, outside: RelayStream, mut inside: UnixStream) {
     let over = outside.over();
     let given_up = async {
         over.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
-    let copying =
-        tokio::io::copy_bidirectional_with_sizes(&mut outside, &mut inside, BUFFER, BUFFER);
-    let copied = tokio::select! {
+    let (from_outside, mut to_outside) = tokio::io::split(outside);
+    let (from_inside, mut to_inside) = inside.split();
+    let inward = one_way(from_outside, &mut to_inside);
+    let outward = one_way(from_inside, &mut to_outside);
+    let copying = async {
+        tokio::pin!(inward, outward);
+        tokio::select! {
+            told = &mut outward => {
+                told?;
+                heard(inward.await);
+                Ok(())
+            }
+            result = &mut inward => {
+                heard(result);
+                outward.await
+            }
+        }
+    };
+    let copied: io::Result<()> = tokio::select! {
         copied = copying => copied,
         () = given_up => return,
     };
     if let Err(error) = copied {
-        outside.reset(&error.to_string());
+        shared.end_with(&error.to_string());
+    }
+}
+
+/// Copies to the end, which is passed on.
+async fn one_way(
+    from: impl AsyncRead + Unpin,
+    to: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    tokio::io::copy_buf(&mut BufReader::with_capacity(BUFFER, from), to).await?;
+    to.shutdown().await
+}
+
+fn heard(result: io::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "init did not hear all that was sent to it");
     }
 }
