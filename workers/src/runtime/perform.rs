@@ -124,19 +124,23 @@ impl<P: Provider> Runtime<P> {
         let snapshot = Snapshot::new(command.workspace_state.clone(), command.sequence);
         let workspaces = shared.workspaces.clone();
         let mut recorder = Recorder::new(workspaces, command.workspace, origin, snapshot);
-        if redelivered {
-            recorder.look_back(command.sequence).await?;
-        }
         let place = Command::Place {
             operation: command.operation,
             epoch: command.epoch,
             node,
         };
+        if redelivered {
+            recorder.look_back(command.sequence).await?;
+            // All of this may be told already, and the workspace gone since: what was told once is
+            // not told again, so nothing later would be refused.
+            recorder.allows(&place)?;
+        }
         let placed = recorder
-            .record(Some(format!("{}:{node}:placed", command.id)), place)
+            .record(Some(format!("{}:{node}:placed", command.id)), place.clone())
             .await?;
         if placed.is_none() && !redelivered {
             recorder.look_back(command.sequence).await?;
+            recorder.allows(&place)?;
         }
         Ok(recorder)
     }

@@ -103,6 +103,12 @@ impl Recorder {
         Ok(())
     }
 
+    /// Whether the state as of the last event seen admits `command`; tells nothing.
+    pub(super) fn allows(&self, command: &Command) -> Result<(), RecordError> {
+        decide(&self.snapshot.state, command)?;
+        Ok(())
+    }
+
     /// Tells the log what `command` decides to, once per `seed`. Waits while the log is away: a
     /// fact that is not stored is no fact, and the effect before it cannot be taken back.
     pub(super) async fn record(

@@ -130,6 +130,21 @@ async fn a_command_that_comes_again_after_its_end_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_create_that_comes_again_after_the_workspace_is_gone_makes_nothing() {
+    let world = World::new();
+    let create = world.create(&[]).await;
+    let worker = world.worker();
+    worker.perform(&create, false).await;
+    let delete = world.delete(create.workspace).await;
+    assert_eq!(worker.perform(&delete, false).await, Verdict::Done);
+    let before = world.events(create.workspace).await;
+    assert_eq!(world.worker().perform(&create, true).await, Verdict::Done);
+    assert_eq!(world.engine.made(), 1);
+    assert!(world.engine.machines().is_empty());
+    assert_eq!(world.events(create.workspace).await, before);
+}
+
+#[tokio::test]
 async fn of_two_workers_that_take_one_command_one_is_placed() {
     let world = World::new();
     let command = world.create(&[]).await;
