@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -27,6 +27,9 @@ pub struct Plane {
     /// The person's key, for `ssh -i`.
     pub key: PathBuf,
 }
+
+/// What a plane starts, in the order in which it is killed.
+const PROGRAMS: [&str; 4] = ["nexusd", "nexus-worker", "nats-server", "nexus-init"];
 
 /// The login of the one person every plane starts with.
 pub const ALICE: &str = "alice";
@@ -309,6 +312,12 @@ impl Plane {
         ssh
     }
 
+    fn runs(&self) -> bool {
+        PROGRAMS
+            .iter()
+            .any(|word| self.processes(word).is_ok_and(|found| !found.is_empty()))
+    }
+
     fn log(&self) -> PathBuf {
         self.home.path().join("nexusd.log")
     }
@@ -327,8 +336,13 @@ impl Drop for Plane {
         if std::thread::panicking() {
             eprint_log(&self.log_tail());
         }
-        for word in ["nexusd", "nexus-worker", "nats-server", "nexus-init"] {
+        for word in PROGRAMS {
             let _ = self.kill_processes(word);
+        }
+        // Until they are gone they hold the ports, which the next plane is free to take.
+        let patience = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < patience && self.runs() {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }

@@ -100,8 +100,14 @@ async fn an_append_waits_for_a_server_that_is_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_stays_away_is_told_from_an_unknown_outcome() {
     let server = TestServer::start().await;
-    let log = Log::on(&server.bus().await);
+    let bus = server.bus().await;
+    let log = Log::on(&bus);
     server.kill();
+    // Until the client has seen the end, what it sends may still have arrived.
+    let mut connection = bus.connection();
+    soon("the end is seen", connection.wait_for(|now| !now.up))
+        .await
+        .unwrap();
     let event = event(&claim());
     let error = soon("the budget ends", log.append(Expected::Empty, &event))
         .await

@@ -28,5 +28,5 @@ async fn what_a_person_left_running_is_activity_while_it_works() {
     let group = String::from_utf8(output.stdout).unwrap();
     let pid = rustix::process::Pid::from_raw(group.trim().parse().unwrap()).unwrap();
     let _ends_with_init_otherwise =
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
 }
