@@ -66,7 +66,10 @@ impl Jumping {
 
     /// Lets a new key of the person in, and waits until their workspace knows.
     async fn key_of(&self, who: &Identity) -> KeyPair {
-        let key = KeyPair::ed25519();
+        self.lets_in(who, KeyPair::ed25519()).await
+    }
+
+    async fn lets_in(&self, who: &Identity, key: KeyPair) -> KeyPair {
         let (commands, context) = (self.world.app.commands(), self.world.context());
         let user = who.user().unwrap();
         let added = commands
@@ -130,6 +133,27 @@ async fn stock_ssh_reaches_ones_own_workspace_by_every_name_and_no_other() {
         .client(&strange)
         .run(&format!("{USER}@{id}"), "true")
         .await;
+    let refused = String::from_utf8(output.stderr).unwrap();
+    assert!(refused.contains("Permission denied"), "{refused}");
+    jumping.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_rsa_key_that_is_registered_opens_both_doors() {
+    if is_skipped() {
+        return;
+    }
+    let jumping = Jumping::start().await;
+    let rsa = KeyPair::of(&["-t", "rsa", "-b", "2048"]);
+    let rsa = jumping.lets_in(&jumping.ada, rsa).await;
+    let target = format!("{USER}@hello");
+    let output = jumping.client(&rsa).run(&target, "echo there").await;
+    assert_eq!(output.stdout, b"there\n", "{output:?}");
+    let old = "-oPubkeyAcceptedAlgorithms=ssh-rsa";
+    let direct = Stock::new(&rsa, &jumping.known)
+        .port(jumping.port)
+        .with(&[old]);
+    let output = direct.run("nexus@127.0.0.1", "true").await;
     let refused = String::from_utf8(output.stderr).unwrap();
     assert!(refused.contains("Permission denied"), "{refused}");
     jumping.end().await;
