@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use nexus_events::view::WorkspaceView;
 use nexus_tests::cutter::Cutter;
-use nexus_tests::plane::{ALICE, Plane};
+use nexus_tests::plane::{ALICE, Plane, make_key};
 use nexus_tests::{binaries, history, repository, skip, tool};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
@@ -86,6 +86,20 @@ async fn every_view_is_drawn_without_a_barrier_in_a_browser() -> anyhow::Result<
         return Ok(());
     };
     run(world.script("views.mjs")?).await
+}
+
+#[tokio::test]
+async fn every_dialog_does_what_it_says_in_a_browser() -> anyhow::Result<()> {
+    const TEST: &str = "every_dialog_does_what_it_says_in_a_browser";
+    let Some(world) = World::make(TEST).await? else {
+        return Ok(());
+    };
+    let key = make_key(&world.plane.home().join("id_new")).await?;
+    let mut script = world.script("dialogs.mjs")?;
+    script
+        .env("NEXUS_TOKEN", world.plane.token_of(ALICE).await?)
+        .env("NEXUS_NEW_KEY", key.line);
+    run(script).await
 }
 
 #[tokio::test]

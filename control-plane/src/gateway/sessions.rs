@@ -109,6 +109,7 @@ fn view(state: SessionState) -> TerminalView {
         rows: state.size.rows,
         first_offset: state.first_offset,
         end_offset: state.end_offset,
+        recording: state.recording,
         exit: state.outcome.as_ref().and_then(exit),
     }
 }
