@@ -97,6 +97,8 @@ impl Change {
             | Event::ServiceChanged { .. }
             | Event::MachineExited { .. }
             | Event::ActivityObserved { .. }
+            | Event::SshPortRefused { .. }
+            | Event::SshPortMoved { .. }
             | Event::HoldPlaced { .. }
             | Event::HoldReleased { .. }
             | Event::ResultIgnored { .. } => return None,

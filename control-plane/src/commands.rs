@@ -33,6 +33,7 @@ mod workspace_delete;
 mod workspace_hold;
 mod workspace_intent;
 mod workspace_seed;
+mod workspace_ssh_port;
 mod workspace_start;
 mod workspace_stop;
 

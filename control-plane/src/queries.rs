@@ -14,6 +14,7 @@ mod nodes;
 mod operations;
 mod parked;
 mod placement;
+mod post_start;
 mod projections;
 mod reference;
 mod remembered;

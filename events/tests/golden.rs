@@ -146,6 +146,15 @@ fn workspace_events() {
                 mapped_port: Some(23000),
                 cause: None,
             },
+            WorkspaceEvent::SshPortRefused {
+                epoch,
+                port: 2222,
+                cause: "Address already in use".into(),
+            },
+            WorkspaceEvent::SshPortMoved {
+                from: 2222,
+                to: 2223,
+            },
             WorkspaceEvent::Ready {
                 operation,
                 epoch,
@@ -199,7 +208,7 @@ fn workspace_events() {
                 result: "ready".into(),
             },
         ],
-        21,
+        23,
     );
 }
 

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 /// A command that may come at any time, about any of the operations a test may begin.
 fn command() -> impl Strategy<Value = Command> {
     let names = prop_oneof![Just("create"), Just("b"), Just("c"), Just("d")];
-    (names, 0i64..2000, 0u64..6, 0u8..19).prop_map(|(name, second, epoch, which)| {
+    (names, 0i64..2000, 0u64..6, 0u8..21).prop_map(|(name, second, epoch, which)| {
         let new = operation(name, second);
         let operation = new.id;
         let report = |report| Command::Report {
@@ -83,6 +83,15 @@ fn command() -> impl Strategy<Value = Command> {
             17 => Command::ReleaseHold {
                 name: "build".parse().unwrap(),
                 at: at(second),
+            },
+            18 => Command::ReportSshPort {
+                epoch,
+                port: 2222 + u16::from(second % 3 == 0),
+                cause: "taken".into(),
+            },
+            19 => Command::MoveSshPort {
+                from: 2222,
+                to: 2223,
             },
             _ => Command::ReportService {
                 epoch,

@@ -295,6 +295,56 @@ fn a_hold_that_is_over_or_known_already_is_answered_so() {
         .then_rejected(&Rejection::HoldOver { until: at(40) });
 }
 
+fn refused(epoch: u64, port: u16) -> Command {
+    Command::ReportSshPort {
+        epoch,
+        port,
+        cause: "taken".into(),
+    }
+}
+
+#[test]
+fn a_port_that_cannot_be_listened_on_is_moved_once_and_no_other_is() {
+    let create = operation("create", 0);
+    let told = Event::SshPortRefused {
+        epoch: 1,
+        port: 2222,
+        cause: "taken".into(),
+    };
+    let moving = |from, to| Command::MoveSshPort { from, to };
+    let listening = given::<Workspace>(&ready(create));
+    for command in [moving(2222, 2223), refused(2, 2222), refused(1, 2223)] {
+        listening.clone().when(command).then_nothing();
+    }
+    let stuck = listening.when(refused(1, 2222)).then(told.clone());
+    stuck.clone().when(refused(1, 2222)).then_nothing();
+    let moved = stuck.clone().when(moving(2222, 2223));
+    let moved = moved.then(Event::SshPortMoved {
+        from: 2222,
+        to: 2223,
+    });
+    for command in [moving(2222, 2224), moving(2223, 2224), refused(1, 2222)] {
+        moved.clone().when(command).then_nothing();
+    }
+    moved.when(refused(1, 2223)).then_some();
+    // The next operation tries the same port again.
+    let stop = operation("stop", 10);
+    let asked = stuck.when(Command::Stop {
+        operation: stop,
+        reason: StopReason::Person,
+    });
+    let stopping = asked.then(Event::StopRequested {
+        operation: stop,
+        epoch: 2,
+        supersedes: None,
+        reason: StopReason::Person,
+    });
+    stopping.when(refused(2, 2222)).then_some();
+    given::<Workspace>(&[])
+        .when(refused(1, 2222))
+        .then_rejected(&Rejection::NotFound);
+}
+
 #[test]
 fn activity_is_recorded_at_most_once_per_fifth_of_the_idle_time() {
     let create = operation("create", 0);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use nexus_events::view::WorkspaceView;
 use nexus_tests::cutter::Cutter;
-use nexus_tests::plane::{ALICE, Plane};
+use nexus_tests::plane::{ALICE, Plane, make_key};
 use nexus_tests::{binaries, history, repository, skip, tool};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
@@ -33,6 +33,11 @@ struct World {
 impl World {
     /// `None` where there is no browser; that was said aloud.
     async fn make(test: &str) -> anyhow::Result<Option<Self>> {
+        Self::of(test, &repository::sample()).await
+    }
+
+    /// The same, with another project in its workspace.
+    async fn of(test: &str, project: &Path) -> anyhow::Result<Option<Self>> {
         let Some(browser) = browser().filter(|_| tool::is_installed("npm")) else {
             skip::skipped(test, NEEDS);
             return Ok(None);
@@ -42,11 +47,7 @@ impl World {
         let work = plane.home().join("sample");
         tool::run(
             "cp",
-            &[
-                "-R".as_ref(),
-                repository::sample().as_os_str(),
-                work.as_os_str(),
-            ],
+            &["-R".as_ref(), project.as_os_str(), work.as_os_str()],
         )
         .await?
         .success()?;
@@ -85,6 +86,33 @@ async fn every_view_is_drawn_without_a_barrier_in_a_browser() -> anyhow::Result<
         return Ok(());
     };
     run(world.script("views.mjs")?).await
+}
+
+#[tokio::test]
+async fn every_dialog_does_what_it_says_in_a_browser() -> anyhow::Result<()> {
+    const TEST: &str = "every_dialog_does_what_it_says_in_a_browser";
+    let Some(world) = World::make(TEST).await? else {
+        return Ok(());
+    };
+    let key = make_key(&world.plane.home().join("id_new")).await?;
+    let mut script = world.script("dialogs.mjs")?;
+    script
+        .env("NEXUS_TOKEN", world.plane.token_of(ALICE).await?)
+        .env("NEXUS_NEW_KEY", key.line);
+    run(script).await
+}
+
+#[tokio::test]
+async fn a_preview_is_a_site_of_its_own_in_a_browser_until_its_reader_signs_out()
+-> anyhow::Result<()> {
+    const TEST: &str = "a_preview_is_a_site_of_its_own_in_a_browser_until_its_reader_signs_out";
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/echo");
+    let Some(world) = World::of(TEST, &project).await? else {
+        return Ok(());
+    };
+    let mut script = world.script("preview.mjs")?;
+    script.env("NEXUS_TOKEN", world.plane.token_of(ALICE).await?);
+    run(script).await
 }
 
 #[tokio::test]

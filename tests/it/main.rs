@@ -12,5 +12,6 @@ mod mission;
 mod namespaces;
 mod repositories;
 mod ssh_matrix;
+mod taken_ports;
 mod terminals;
 mod web_attacks;

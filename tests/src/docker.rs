@@ -1,8 +1,15 @@
-//! What the container engine itself says: counted outside of Nexus.
+//! What the container engine itself says: counted outside of Nexus. And what a scenario leaves
+//! there, taken away whatever became of it.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::Context as _;
 use serde_json::Value;
 
 const SOCKET: &str = "/var/run/docker.sock";
+/// The label that says which Nexus a container or volume belongs to.
+const INSTANCE: &str = "nexus.instance";
 
 /// The engine's API, where one answers.
 pub async fn engine() -> Option<Engine> {
@@ -23,6 +30,27 @@ pub async fn is_usable() -> bool {
     }
 }
 
+/// Takes away every container that something below `home` is mounted in, and the volumes of their
+/// Nexus; waits until they are gone. For a drop, where nothing can be awaited.
+///
+/// # Errors
+/// When the engine does not answer, or does not let go of one.
+pub fn clear(home: &Path) -> anyhow::Result<()> {
+    let home = home.to_owned();
+    let clearing = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build()?.block_on(async {
+            match engine().await {
+                Some(engine) => engine.clear(&home).await,
+                None => Ok(()),
+            }
+        })
+    });
+    clearing
+        .join()
+        .map_err(|_| anyhow::anyhow!("clearing what is left at the engine panicked"))?
+}
+
 /// The engine's API.
 #[derive(Debug, Clone)]
 pub struct Engine {
@@ -38,6 +66,40 @@ impl Engine {
             .await?
             .json()
             .await?)
+    }
+
+    async fn remove(&self, path: &str) -> anyhow::Result<()> {
+        let reply = self.http.delete(format!("http://docker{path}")).send();
+        let status = reply.await?.status();
+        let is_gone = status.is_success() || status == reqwest::StatusCode::NOT_FOUND;
+        anyhow::ensure!(is_gone, "{path} is kept: {status}");
+        Ok(())
+    }
+
+    async fn clear(&self, home: &Path) -> anyhow::Result<()> {
+        let containers = self.get("/containers/json?all=true").await?;
+        let is_below_home = |mount: &Value| {
+            let source = mount["Source"].as_str().unwrap_or_default();
+            Path::new(source).starts_with(home)
+        };
+        let mut instances = BTreeSet::new();
+        for container in containers.as_array().into_iter().flatten() {
+            let mounts = container["Mounts"].as_array();
+            if mounts.into_iter().flatten().any(is_below_home) {
+                let id = container["Id"].as_str().context("a container has an id")?;
+                self.remove(&format!("/containers/{id}?force=true")).await?;
+                instances.extend(container["Labels"][INSTANCE].as_str().map(str::to_owned));
+            }
+        }
+        let volumes = self.get("/volumes").await?;
+        for volume in volumes["Volumes"].as_array().into_iter().flatten() {
+            let instance = volume["Labels"][INSTANCE].as_str();
+            if instance.is_some_and(|instance| instances.contains(instance)) {
+                let name = volume["Name"].as_str().context("a volume has a name")?;
+                self.remove(&format!("/volumes/{name}")).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Names and states of every container of `workspace`, running or not.

@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 
 use crate::binaries;
 use crate::client::{Client, PublicKey};
+use crate::docker;
 use crate::ports::PortRange;
 use crate::terminal::Door;
 use crate::tool;
@@ -334,7 +335,8 @@ impl Drop for Plane {
     /// Leaves nothing running, whatever the test did; a failed test's log is printed.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprint_log(&self.log_tail());
+            let log = self.log_tail();
+            eprint(&format!("--- the end of the server's log ---\n{log}"));
         }
         for word in PROGRAMS {
             let _ = self.kill_processes(word);
@@ -344,15 +346,20 @@ impl Drop for Plane {
         while Instant::now() < patience && self.runs() {
             std::thread::sleep(Duration::from_millis(5));
         }
+        if self.worker.contains("docker")
+            && let Err(error) = docker::clear(self.home.path())
+        {
+            eprint(&format!("left at the container engine: {error:#}"));
+        }
     }
 }
 
 #[expect(
     clippy::print_stderr,
-    reason = "a failed test shows what the server said"
+    reason = "a failed test shows what the server said, and any what it leaves behind"
 )]
-fn eprint_log(text: &str) {
-    eprintln!("--- the end of the server's log ---\n{text}");
+fn eprint(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Makes an SSH key without a passphrase at `path`.

@@ -3,7 +3,8 @@
 //! No machine publishes a port: a connection accepted here is handed over to init, which reaches
 //! services that listen on loopback, too, and has it from then on without the worker. The bind is
 //! the arbiter of who has a port, whatever a claim in the log says; a port that is taken by
-//! something else is an error for the workspace's own SSH port, and passed over for a service.
+//! something else is an error for the workspace's own SSH port, which then gets another
+//! (`runtime::ssh_port`), and passed over for a service.
 //!
 //! A workspace keeps its ports until it is deleted: whoever connects to a stopped one wakes it.
 
@@ -73,7 +74,7 @@ impl Ports {
         }
     }
 
-    /// Has `port` lead to the workspace's SSH server, through `door`.
+    /// Has `port` lead to the workspace's SSH server, through `door`, and no other port.
     ///
     /// # Errors
     /// Something else listens there.
@@ -83,8 +84,8 @@ impl Ports {
         door: Arc<dyn Door>,
         port: u16,
     ) -> io::Result<u16> {
-        if let Some(open) = self.port_of(workspace, Target::Ssh) {
-            return Ok(open);
+        if self.port_of(workspace, Target::Ssh) == Some(port) {
+            return Ok(port);
         }
         let listener = TcpListener::bind((self.bind, port)).await?;
         self.serve(workspace, Target::Ssh, door, listener)

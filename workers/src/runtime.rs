@@ -43,6 +43,7 @@ mod positions;
 mod recorder;
 mod reporter;
 mod set_up;
+mod ssh_port;
 mod steps;
 mod tear_down;
 mod turns;
@@ -81,6 +82,8 @@ pub struct RuntimeOptions {
     pub fence_interval: Duration,
     /// How long a step is tried again while its provider fails in ways that may pass.
     pub retry_budget: Duration,
+    /// How long another port is waited for when something else listens on the one for SSH.
+    pub port_patience: Duration,
     /// How long running operations may go on after the worker was asked to end.
     pub shutdown_grace: Duration,
     /// Where this node can be reached directly, for the heartbeat.
@@ -94,6 +97,7 @@ impl Default for RuntimeOptions {
             stop_grace: Duration::from_secs(10),
             fence_interval: Duration::from_secs(2),
             retry_budget: Duration::from_secs(20),
+            port_patience: Duration::from_secs(20),
             shutdown_grace: Duration::from_secs(20),
             link: Vec::new(),
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What the program asked.
 #[derive(Debug, Clone)]
@@ -174,6 +174,17 @@ impl Fixture {
         let identity = r#"{"github_username": "jane", "github_id": 7}"#;
         std::fs::write(session.join("user.json"), identity).unwrap();
         self
+    }
+
+    /// The same with a key of theirs; its private half.
+    pub(crate) fn registered_key(&self) -> PathBuf {
+        let key = self.folder.path().join(".ssh/id_registered");
+        std::fs::write(&key, "a private key, as far as is looked here").unwrap();
+        let session = self.home().join("session");
+        std::fs::create_dir_all(&session).unwrap();
+        let identity = json!({"github_username": "jane", "github_id": 7, "private_key": key});
+        std::fs::write(session.join("user.json"), identity.to_string()).unwrap();
+        key
     }
 
     /// The program with these arguments, in this home and in nothing else of the environment.

@@ -8,7 +8,10 @@ use crate::fixture::{Asked, Fixture, Reply};
 use crate::sample::{self, HOST_KEY, WORKSPACE};
 
 fn with_workspace(workspace: serde_json::Value) -> Fixture {
-    let fixture = Fixture::new(move |_: &Asked| Reply::json(&workspace));
+    let fixture = Fixture::new(move |asked: &Asked| match asked.path() {
+        "/api/v1/ssh/certificates" => sample::not_found(),
+        _ => Reply::json(&workspace),
+    });
     fixture.program("ssh", r#"printf '%s\n' "$@"; exit 42"#);
     fixture
 }
@@ -16,8 +19,10 @@ fn with_workspace(workspace: serde_json::Value) -> Fixture {
 #[test]
 fn the_client_gets_port_user_and_key_and_its_code_is_ours() {
     let fixture = with_workspace(sample::workspace("running"));
+    let key = fixture.registered_key();
     let ran = fixture.run(&["workspace", "ssh", "hello", "-A", "--", "uname", "-a"]);
     assert_eq!(ran.code, 42, "{ran:#?}");
+    assert_eq!(ran.stderr, "", "into one's own no certificate is needed");
     let known_hosts = fixture.home().join("session/known_hosts");
     let expected = [
         "-p",
@@ -28,6 +33,8 @@ fn the_client_gets_port_user_and_key_and_its_code_is_ours() {
         &format!("HostKeyAlias={WORKSPACE}"),
         "-o",
         "StrictHostKeyChecking=yes",
+        "-o",
+        &format!("IdentityFile={}", key.display()),
         "-A",
         "--",
         "dev@127.0.0.1",
@@ -71,6 +78,19 @@ fn without_a_host_key_there_is_no_connection() {
 }
 
 #[test]
+fn without_a_certificate_the_keys_of_the_client_are_tried_and_what_to_do_is_said() {
+    let mut workspace = sample::workspace("running");
+    workspace["owner_login"] = json!("joe");
+    let fixture = with_workspace(workspace);
+    fixture.registered_key();
+    let ran = fixture.run(&["workspace", "ssh", "hello"]);
+    assert_eq!(ran.code, 42, "{ran:#?}");
+    let said = ran.stderr.lines().last().unwrap();
+    assert!(said.starts_with("no certificate: "), "{ran:#?}");
+    assert!(said.contains("; if ssh is refused: nexus "), "{ran:#?}");
+}
+
+#[test]
 fn a_stopped_workspace_is_started_first_and_that_is_said() {
     let started = AtomicBool::new(false);
     let fixture = Fixture::new(move |asked| match (asked.method.as_str(), asked.path()) {
@@ -91,6 +111,7 @@ fn a_stopped_workspace_is_started_first_and_that_is_said() {
         }
     });
     fixture.program("ssh", "echo connected");
+    fixture.registered_key();
     let ran = fixture.run(&["workspace", "ssh", "hello"]).ok();
     assert_eq!(ran.stdout, "connected\n");
     assert_eq!(ran.stderr, "workspace hello is stopped: starting it\n");

@@ -1,6 +1,8 @@
 //! Stock programs of OpenSSH over what `nexus ssh-config` wrote, with a real sshd inside: the
 //! server of this test hands out a socket behind which `sshd -i` waits.
 
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -86,7 +88,12 @@ impl Inside {
     /// A socket behind which sshd speaks.
     fn connect(&self) -> UnixStream {
         let (near, far) = UnixStream::pair().unwrap();
-        let far = std::os::fd::OwnedFd::from(far);
+        self.serve(far.into());
+        near
+    }
+
+    /// Has sshd speak on a connection.
+    fn serve(&self, far: OwnedFd) {
         let mut child = Command::new(SSHD)
             .args(["-i", "-e", "-f"])
             .arg(self.path("sshd_config"))
@@ -96,7 +103,6 @@ impl Inside {
             .spawn()
             .unwrap();
         std::thread::spawn(move || child.wait());
-        near
     }
 }
 
@@ -115,18 +121,20 @@ fn serving_sshd(inside: Inside) -> Fixture {
         "/api/v1/ssh/authority" => Serve::Http(Reply::json(&json!({
             "host_authority": inside.read("ca.pub"), "user_authority": inside.read("ca.pub")
         }))),
-        "/api/v1/ssh/certificates" => {
-            let key = asked.body["public_key"].as_str().unwrap();
-            Serve::Http(Reply::json(&json!({
-                "certificate": inside.certify(key), "valid_before": "2126-11-21T04:00:00Z",
-                "principals": [asked.body["workspace"]]
-            })))
-        }
+        "/api/v1/ssh/certificates" => Serve::Http(certificate(&inside, asked)),
         path if path.ends_with("/ssh") => Serve::HandOut(inside.connect()),
         _ => Serve::Http(Reply::json(&workspace())),
     });
     fixture.run(&["ssh-config", "--yes"]).ok();
     fixture
+}
+
+fn certificate(inside: &Inside, asked: &Asked) -> Reply {
+    let key = asked.body["public_key"].as_str().unwrap();
+    Reply::json(&json!({
+        "certificate": inside.certify(key), "valid_before": "2126-11-21T04:00:00Z",
+        "principals": [asked.body["workspace"]]
+    }))
 }
 
 /// As the one account this test may log in to.
@@ -199,6 +207,33 @@ fn ssh_scp_and_sftp_work_with_a_certificate_that_did_not_exist_before() {
     );
     assert!(ran.status.success(), "{ran:?}");
     assert!(std::fs::read(format!("{}.sftp", back.display())).unwrap() == content);
+}
+
+#[test]
+fn an_operator_enters_somebody_elses_workspace_by_its_port() {
+    let Some(inside) = Inside::new("an_operator_enters_somebody_elses") else {
+        return;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut workspace = workspace();
+    workspace["owner_login"] = json!("joe");
+    workspace["ssh"]["port"] = json!(listener.local_addr().unwrap().port());
+    workspace["ssh"]["host_key"] = json!(inside.read("host.pub").trim());
+    let inside = Arc::new(inside);
+    let door = inside.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            door.serve(stream.into());
+        }
+    });
+    let fixture = serving(move |asked: &Asked| match asked.path() {
+        "/api/v1/ssh/certificates" => Serve::Http(certificate(&inside, asked)),
+        _ => Serve::Http(Reply::json(&workspace)),
+    });
+    // The operator's own key is none the workspace knows.
+    fixture.registered_key();
+    let ran = fixture.run(&["ssh", "hello", "--", "echo in; exit 5"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (5, "in\n"), "{ran:#?}");
 }
 
 #[test]

@@ -8,7 +8,6 @@ use nexus_events::id::{TokenId, UserId, WorkspaceId};
 use nexus_events::user::{Certified, MOST_CERTIFICATE_TIME, UserCommand};
 use nexus_events::view::{CertificateReply, CertificateRequest};
 use russh::keys::Algorithm;
-use russh::keys::ssh_key::public::KeyData;
 
 use super::public_key::PublicKey;
 use super::{CommandError, Commands, RequestContext, Written};
@@ -22,8 +21,6 @@ const USUAL_TIME: SignedDuration = SignedDuration::from_hours(1);
 const LEAST_SECONDS: u32 = 30;
 /// OpenSSH reads no certificate with more names.
 const MOST_PRINCIPALS: usize = 256;
-/// The shortest RSA modulus certified, in bits.
-const LEAST_RSA_BITS: u32 = 3072;
 
 impl Commands {
     /// Certifies a public key for one workspace, or for all of the caller's.
@@ -153,17 +150,11 @@ fn certifiable(line: &str) -> Result<(russh::keys::PublicKey, String), CommandEr
     let key = russh::keys::PublicKey::from_openssh(&checked.line)
         .map_err(|error| refuse(format!("it cannot be read: {error}")))?;
     match key.algorithm() {
-        Algorithm::Ed25519 | Algorithm::Ecdsa { .. } => Ok((key, checked.fingerprint)),
-        Algorithm::Rsa { .. } if rsa_bits(key.key_data()) >= LEAST_RSA_BITS => {
+        Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::Rsa { .. } => {
             Ok((key, checked.fingerprint))
         }
-        Algorithm::Rsa { .. } => Err(refuse(format!("RSA of at least {LEAST_RSA_BITS} bits"))),
         other => Err(refuse(format!(
-            "`{other}` is not certified: take ed25519 or ECDSA"
+            "`{other}` is not certified: take ed25519, ECDSA or RSA"
         ))),
     }
-}
-
-fn rsa_bits(key: &KeyData) -> u32 {
-    key.rsa().map_or(0, |rsa| rsa.key_size())
 }

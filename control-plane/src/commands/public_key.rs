@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use nexus_init_protocol::RSA_BITS;
+use russh::keys::ssh_key::public::RsaPublicKey;
 use sha2::{Digest, Sha256};
 
 /// The kinds of keys let in.
@@ -24,10 +26,21 @@ pub(super) struct PublicKey {
     pub(super) fingerprint: String,
 }
 
-/// Not a public SSH key.
+/// Not a public SSH key that lets anybody in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected one line as in id_ed25519.pub: the kind, a space, and the key in base64")]
-pub(super) struct InvalidPublicKey;
+pub(super) enum InvalidPublicKey {
+    /// It is something else.
+    #[error("expected one line as in id_ed25519.pub: the kind, a space, and the key in base64")]
+    Form,
+    /// Its signatures prove too little, or cost too much to check.
+    #[error(
+        "an RSA key of {0} bits lets nobody in, it takes {least} to {most}: make another with \
+         `ssh-keygen -t ed25519`",
+        least = RSA_BITS.start(),
+        most = RSA_BITS.end()
+    )]
+    RsaBits(u32),
+}
 
 impl std::str::FromStr for PublicKey {
     type Err = InvalidPublicKey;
@@ -35,19 +48,28 @@ impl std::str::FromStr for PublicKey {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         if text.len() > 8192 || text.chars().any(char::is_control) {
-            return Err(InvalidPublicKey);
+            return Err(InvalidPublicKey::Form);
         }
         let mut words = text.split(' ').filter(|word| !word.is_empty());
         let (Some(kind), Some(encoded)) = (words.next(), words.next()) else {
-            return Err(InvalidPublicKey);
+            return Err(InvalidPublicKey::Form);
         };
-        let blob = STANDARD.decode(encoded).map_err(|_| InvalidPublicKey)?;
+        let blob = STANDARD
+            .decode(encoded)
+            .map_err(|_| InvalidPublicKey::Form)?;
         if !KINDS.contains(&kind) || inner_kind(&blob) != Some(kind.as_bytes()) {
-            return Err(InvalidPublicKey);
+            return Err(InvalidPublicKey::Form);
+        }
+        let line = format!("{kind} {encoded}");
+        let key = russh::keys::PublicKey::from_openssh(&line);
+        let key = key.map_err(|_| InvalidPublicKey::Form)?;
+        match key.key_data().rsa().map(RsaPublicKey::key_size) {
+            Some(bits) if !RSA_BITS.contains(&bits) => return Err(InvalidPublicKey::RsaBits(bits)),
+            Some(_) | None => {}
         }
         let digest = STANDARD_NO_PAD.encode(Sha256::digest(&blob));
         Ok(Self {
-            line: format!("{kind} {encoded}"),
+            line,
             fingerprint: format!("SHA256:{digest}"),
         })
     }
@@ -85,7 +107,23 @@ mod tests {
             "ssh-ed25519 !!!".into(),
             "ssh-dss AAAAB3NzaC1kc3MAAA".into(),
         ] {
-            assert!(text.parse::<PublicKey>().is_err(), "{text}");
+            assert_eq!(
+                text.parse::<PublicKey>(),
+                Err(InvalidPublicKey::Form),
+                "{text}"
+            );
         }
+    }
+
+    #[test]
+    fn a_short_rsa_key_is_refused_with_the_command_that_makes_a_better_one() {
+        const SHORT: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7vbqajDw4o6gJy8UtmIbkcpnkO3Kwc4qsEnSZp/TR+fQi62F79RHWmwKOtFmwteURgLbj7D/WGuNLGOfa/2vse3G2eHnHl5CB8ruRX9fBl/KgwCVr2JaEuUm66bBQeP5XeBotdR4cvX38uPYivCDdPjJ1QWPdspTBKcxeFbccDw==";
+        let refused = SHORT.parse::<PublicKey>().unwrap_err();
+        assert_eq!(refused, InvalidPublicKey::RsaBits(1024));
+        let said = refused.to_string();
+        assert!(
+            said.contains("1024 bits") && said.contains("ssh-keygen -t ed25519"),
+            "{said}"
+        );
     }
 }

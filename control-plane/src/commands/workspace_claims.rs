@@ -13,32 +13,34 @@ use nexus_events::name::WorkspaceName;
 use nexus_events::workspace::Phase;
 
 use super::ports::Wanted;
-use super::{CommandError, Commands, RequestContext};
-use crate::identity::Identity;
+use super::{CommandError, Commands};
 use crate::projections;
 
-/// Whose claim, in whose name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Claimant<'a> {
+/// Whose claim, and what it follows from.
+#[derive(Debug, Clone)]
+pub(super) struct Claimant {
     pub(super) workspace: WorkspaceId,
-    pub(super) identity: &'a Identity,
-    pub(super) context: &'a RequestContext,
+    pub(super) context: Context,
 }
 
-impl Claimant<'_> {
+impl Claimant {
     /// A claim is known by its holder, so its events need no id a retry could find.
     fn event(&self) -> Context {
-        self.context.new_event(self.identity)
+        Context {
+            id: EventId::from_uuid(uuid::Uuid::now_v7()),
+            ..self.context.clone()
+        }
     }
 }
 
 impl Commands {
-    /// Claims the name and a port, or neither.
+    /// Claims the name and a port, or neither. `held`: the port a request sent again has already.
     pub(super) async fn claim_name_and_port(
         &self,
-        claimant: Claimant<'_>,
+        claimant: &Claimant,
         owner: UserId,
         name: &WorkspaceName,
+        held: Option<u16>,
     ) -> Result<u16, CommandError> {
         let named = ClaimId::Name {
             owner,
@@ -48,10 +50,12 @@ impl Commands {
             // Most likely refused: no port is claimed for it before that is known.
             self.claim_name(claimant, &named, name).await?;
         }
-        let (by_name, by_port) = tokio::join!(
-            self.claim_name(claimant, &named, name),
-            self.claim_port(claimant)
-        );
+        let (by_name, by_port) = tokio::join!(self.claim_name(claimant, &named, name), async {
+            match held {
+                Some(port) => Ok(port),
+                None => self.claim_port(claimant, HashSet::new()).await,
+            }
+        });
         match (by_name, by_port) {
             (Ok(()), Ok(port)) => Ok(port),
             (Ok(()), Err(error)) => {
@@ -68,7 +72,7 @@ impl Commands {
 
     async fn claim_name(
         &self,
-        claimant: Claimant<'_>,
+        claimant: &Claimant,
         id: &ClaimId,
         name: &WorkspaceName,
     ) -> Result<(), CommandError> {
@@ -92,21 +96,19 @@ impl Commands {
         }
     }
 
-    async fn claim_port(&self, claimant: Claimant<'_>) -> Result<u16, CommandError> {
-        // Only a request sent again can hold one already.
-        if claimant.context.idempotency_key.is_some()
-            && let Some(port) = self.queries.port_of(claimant.workspace)?
-        {
-            return Ok(port);
-        }
+    /// Claims a port of the pools that is none of `refused`.
+    pub(super) async fn claim_port(
+        &self,
+        claimant: &Claimant,
+        mut refused: HashSet<u16>,
+    ) -> Result<u16, CommandError> {
         let settings = &self.queries.settings;
         let wanted = Wanted {
             pools: &settings.ssh_ports,
             on_this_machine: settings.on_this_machine,
             quarantine: settings.port_quarantine,
-            now: claimant.context.now,
+            now: claimant.context.at,
         };
-        let mut refused = HashSet::new();
         while let Some(candidate) = self.ports.candidate(&wanted, &refused) {
             let id = ClaimId::Port(candidate.port);
             match self.try_claim(claimant, &id, candidate.quarantine).await? {
@@ -128,11 +130,11 @@ impl Commands {
     /// The inner error is the claim's own refusal.
     async fn try_claim(
         &self,
-        claimant: Claimant<'_>,
+        claimant: &Claimant,
         id: &ClaimId,
         quarantine: SignedDuration,
     ) -> Result<Result<(), ClaimRejection>, CommandError> {
-        let at = claimant.context.now;
+        let at = claimant.context.at;
         let command = ClaimCommand::Claim {
             workspace: claimant.workspace,
             at,
@@ -160,7 +162,7 @@ impl Commands {
     }
 
     /// Lets go of what was claimed for a request that came to nothing.
-    pub(super) async fn let_go(&self, claimant: Claimant<'_>, id: &ClaimId) {
+    pub(super) async fn let_go(&self, claimant: &Claimant, id: &ClaimId) {
         if let Err(error) = self
             .release_claim(id, claimant.workspace, claimant.event())
             .await

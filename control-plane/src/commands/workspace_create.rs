@@ -1,6 +1,7 @@
 //! Create workspace: claim name and port, then request it. Accepted once all three are stored.
 
 use nexus_events::claim::ClaimId;
+use nexus_events::envelope::Context;
 use nexus_events::id::{EventId, OperationId, UserId, WorkspaceId};
 use nexus_events::status::WorkspaceStatus;
 use nexus_events::view::{Accepted, CreateWorkspaceReply, NewWorkspace};
@@ -48,14 +49,14 @@ impl From<CreatedWorkspace> for CreateWorkspaceReply {
 }
 
 /// A request with the ids that follow from it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Wanted<'a> {
-    claimant: Claimant<'a>,
+    claimant: Claimant,
     owner: UserId,
     request: &'a NewWorkspace,
     operation: NewOperation,
-    /// The id of its event.
-    event: EventId,
+    /// The envelope of its event.
+    event: Context,
 }
 
 impl Commands {
@@ -85,25 +86,27 @@ impl Commands {
         let seed = context.seed(identity);
         let workspace = WorkspaceId::derived(&seed);
         let time_allowed = self.queries.settings.deadlines.of(OperationKind::Create);
+        let event = EventId::derived(format!("{seed}:requested"));
         let wanted = Wanted {
             claimant: Claimant {
                 workspace,
-                identity,
-                context,
+                context: context.new_event(identity),
             },
             owner,
             request,
             operation: context.operation(&seed, time_allowed),
-            event: EventId::derived(format!("{seed}:requested")),
+            event: context.event(identity.actor(), event),
         };
-        if context.idempotency_key.is_some()
-            && let Some(created) = self.created_before(wanted)?
-        {
-            return Ok(created);
+        let mut held = None;
+        if context.idempotency_key.is_some() {
+            if let Some(created) = self.created_before(&wanted)? {
+                return Ok(created);
+            }
+            held = self.queries.port_of(workspace)?;
         }
         let spec = self.admitted(request.spec.clone())?;
         let port = self
-            .claim_name_and_port(wanted.claimant, owner, &request.name)
+            .claim_name_and_port(&wanted.claimant, owner, &request.name, held)
             .await?;
         let command = Command::Request {
             owner,
@@ -112,22 +115,17 @@ impl Commands {
             ssh_port: Some(port),
             operation: wanted.operation,
         };
-        self.record(wanted, port, &command).await
+        self.record(&wanted, port, &command).await
     }
 
     /// Stores the request that name and port were claimed for, or lets go of both.
     async fn record(
         &self,
-        wanted: Wanted<'_>,
+        wanted: &Wanted<'_>,
         port: u16,
         command: &Command,
     ) -> Result<CreatedWorkspace, CommandError> {
-        let Claimant {
-            workspace,
-            identity,
-            context,
-        } = wanted.claimant;
-        let event = context.event(identity.actor(), wanted.event);
+        let (workspace, event) = (wanted.claimant.workspace, wanted.event.clone());
         let known = self
             .queries
             .database
@@ -146,8 +144,8 @@ impl Commands {
             }
             Err(error) => {
                 if error.is_certain() {
-                    self.let_go(wanted.claimant, &wanted.name_claim()).await;
-                    self.let_go(wanted.claimant, &ClaimId::Port(port)).await;
+                    self.let_go(&wanted.claimant, &wanted.name_claim()).await;
+                    self.let_go(&wanted.claimant, &ClaimId::Port(port)).await;
                 }
                 Err(error)
             }
@@ -155,20 +153,23 @@ impl Commands {
     }
 
     /// Lets go of what this request claimed beside what the stored one holds.
-    async fn let_go_of_others(&self, wanted: Wanted<'_>, stored: &Workspace, port: u16) {
+    async fn let_go_of_others(&self, wanted: &Wanted<'_>, stored: &Workspace, port: u16) {
         let Some(definition) = &stored.definition else {
             return;
         };
         if definition.owner != wanted.owner || definition.name != wanted.request.name {
-            self.let_go(wanted.claimant, &wanted.name_claim()).await;
+            self.let_go(&wanted.claimant, &wanted.name_claim()).await;
         }
         if definition.ssh_port != Some(port) {
-            self.let_go(wanted.claimant, &ClaimId::Port(port)).await;
+            self.let_go(&wanted.claimant, &ClaimId::Port(port)).await;
         }
     }
 
     /// The answer to the same request, if it was made before and is projected.
-    fn created_before(&self, wanted: Wanted<'_>) -> Result<Option<CreatedWorkspace>, CommandError> {
+    fn created_before(
+        &self,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<CreatedWorkspace>, CommandError> {
         let workspace = wanted.claimant.workspace;
         let known = self
             .queries

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use nexus_events::id::WorkspaceId;
@@ -13,6 +13,7 @@ use nexus_init_protocol::status::SessionState;
 use nexus_init_protocol::{
     Client, ClientError, ExitOutcome, SessionId, TerminalSize, TerminalSpec,
 };
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// How long a session without a name waits for a viewer to come back.
@@ -108,6 +109,7 @@ fn view(state: SessionState) -> TerminalView {
         rows: state.size.rows,
         first_offset: state.first_offset,
         end_offset: state.end_offset,
+        recording: state.recording,
         exit: state.outcome.as_ref().and_then(exit),
     }
 }

@@ -23,13 +23,14 @@ pub(crate) use close::Close;
 pub(crate) use codec::Protocol;
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
 use futures::StreamExt as _;
 use nexus_events::id::WorkspaceId;
 use nexus_init_protocol::{Client, SessionId};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::Api;
 use super::standing::Standing;

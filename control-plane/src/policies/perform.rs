@@ -76,6 +76,14 @@ impl Performer {
                     .await?;
                 Ok(Performed::Done)
             }
+            Effect::MoveSshPort { workspace, refused } => {
+                let id = EventId::derived(format!("{}:moved", cause.event));
+                let context = self.context(cause, id, now);
+                self.commands
+                    .move_ssh_port(workspace, refused, context)
+                    .await?;
+                Ok(Performed::Done)
+            }
             Effect::Release { workspace, claims } => {
                 for claim in claims {
                     let actor = Actor::system(ACTOR);

@@ -23,6 +23,13 @@ pub enum Effect {
         /// What is so.
         report: Report,
     },
+    /// Find another port of the pools for SSH, in the place of one that cannot be listened on.
+    MoveSshPort {
+        /// Of which workspace.
+        workspace: WorkspaceId,
+        /// The one its node could not have.
+        refused: u16,
+    },
     /// Let go of the name and the port of a workspace that is gone.
     Release {
         /// Which workspace.
@@ -71,6 +78,10 @@ pub fn react(
                 None => Vec::new(),
             }
         }
+        Event::SshPortRefused { port, .. } => vec![Effect::MoveSshPort {
+            workspace,
+            refused: *port,
+        }],
         Event::Deleted { .. } => release(workspace, &now.state).into_iter().collect(),
         Event::Placed { .. }
         | Event::StepStarted { .. }
@@ -79,6 +90,7 @@ pub fn react(
         | Event::MachineReady { .. }
         | Event::RepositoryCloned { .. }
         | Event::ServiceChanged { .. }
+        | Event::SshPortMoved { .. }
         | Event::Ready { .. }
         | Event::Stopped { .. }
         | Event::Failed { .. }

@@ -157,7 +157,7 @@ impl Runner {
 /// A first look at the type, which saves decoding; [`react`] decides.
 fn leads_to_something(event_type: &str) -> bool {
     event_type.starts_with("nexus.workspace.")
-        && ["requested", "idle_detected", "deleted"]
+        && ["requested", "idle_detected", "ssh_port_refused", "deleted"]
             .iter()
             .any(|word| event_type.contains(word))
 }

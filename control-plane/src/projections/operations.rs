@@ -158,6 +158,8 @@ impl Operations {
             | Event::ServiceChanged { .. }
             | Event::MachineExited { .. }
             | Event::ActivityObserved { .. }
+            | Event::SshPortRefused { .. }
+            | Event::SshPortMoved { .. }
             | Event::HoldPlaced { .. }
             | Event::HoldReleased { .. }
             | Event::ResultIgnored { .. } => {}

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use jiff::Timestamp;
 use nexus_events::id::{NodeId, UserId, WorkspaceId};
 use nexus_events::user::{CredentialName, Sealed, User};
-use nexus_events::workspace::Workspace;
+use nexus_events::workspace::{Phase, Workspace};
 use nexus_init_protocol::{Access, Credentials, SecretText};
 use russh::keys::PublicKey;
 
@@ -47,6 +47,7 @@ pub(super) struct Plan {
     pub(super) workspace: WorkspaceId,
     pub(super) node: NodeId,
     pub(super) owner: UserId,
+    pub(super) phase: Phase,
     /// Grows with every operation, so a start is told from the one before.
     pub(super) epoch: u64,
     /// The documents' revision: everything up to this event is in them.
@@ -91,6 +92,7 @@ impl Source {
                 workspace,
                 node,
                 owner: definition.owner,
+                phase: state.phase,
                 epoch: state.epoch,
                 sequence,
                 host_key: machine.host_key.clone(),
@@ -197,6 +199,11 @@ impl Source {
 }
 
 impl Plan {
+    /// Whether the owner wants something run after a start.
+    pub(super) fn has_script(&self) -> bool {
+        self.user.post_start.is_some()
+    }
+
     /// The machine is part of both: another one knows nothing yet.
     fn versions_of(&self, state: &Workspace, now: Timestamp) -> Versions {
         let mut access = DefaultHasher::new();

@@ -50,6 +50,12 @@ pub enum AuthorityError {
         #[source]
         source: ssh_key::Error,
     },
+    /// What the file holds is an RSA key, whose signing tells those who measure it too much.
+    #[error("the SSH authority's key {path} is an RSA key: make one with `ssh-keygen -t ed25519`")]
+    Kind {
+        /// Where it is kept.
+        path: PathBuf,
+    },
     /// A certificate could not be made.
     #[error("signing a certificate")]
     Signing(#[from] ssh_key::Error),
@@ -221,10 +227,12 @@ fn read_or_make(path: &Path) -> Result<PrivateKey, AuthorityError> {
 
 fn read(path: &Path) -> Result<PrivateKey, AuthorityError> {
     let text = std::fs::read(path).map_err(failed("reading", path))?;
-    PrivateKey::from_openssh(text).map_err(|source| AuthorityError::Form {
-        path: path.to_owned(),
-        source,
-    })
+    let path = path.to_owned();
+    match PrivateKey::from_openssh(text) {
+        Ok(key) if key.algorithm().is_rsa() => Err(AuthorityError::Kind { path }),
+        Ok(key) => Ok(key),
+        Err(source) => Err(AuthorityError::Form { path, source }),
+    }
 }
 
 fn failed(attempt: &'static str, path: &Path) -> impl Fn(std::io::Error) -> AuthorityError {

@@ -65,6 +65,8 @@ impl Pusher {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut after = self.push.source.queries.sequence();
+        // Whoever becomes ready from here on is told of by an event.
+        self.make_up_for_scripts();
         loop {
             let Ok(mut events) = self.subscribe(after) else {
                 tokio::time::sleep(PAUSE).await;
@@ -104,8 +106,7 @@ impl Pusher {
             Calls::Workspace(workspace) => self.tell(workspace),
             Calls::Ready(workspace) => {
                 self.tell(workspace);
-                self.under_way
-                    .spawn(post_start::run(self.push.clone(), workspace));
+                self.run_script(workspace);
             }
             Calls::User(user) => match self.push.source.queries.workspace_ids_of(user) {
                 Ok(workspaces) => workspaces.into_iter().for_each(|id| self.tell(id)),
@@ -122,6 +123,27 @@ impl Pusher {
             Ok(workspaces) => workspaces.into_iter().for_each(|id| self.tell(id)),
             Err(error) => warn(&error),
         }
+    }
+
+    /// Runs the scripts of starts that ended while this server was away.
+    fn make_up_for_scripts(&mut self) {
+        let placed = self.push.source.queries.placed_workspaces();
+        let due = placed.map_err(PushError::from).and_then(|placed| {
+            let mut due = Vec::new();
+            for (workspace, _) in placed {
+                due.extend(post_start::due(&self.push, workspace)?.map(|_| workspace));
+            }
+            Ok(due)
+        });
+        match due {
+            Ok(due) => due.into_iter().for_each(|id| self.run_script(id)),
+            Err(error) => warn(&error),
+        }
+    }
+
+    fn run_script(&mut self, workspace: WorkspaceId) {
+        let running = post_start::run(self.push.clone(), workspace);
+        self.under_way.spawn(running);
     }
 
     fn untold(&self) -> Result<Vec<WorkspaceId>, PushError> {

@@ -254,23 +254,33 @@ impl World {
         self.settle().await;
     }
 
-    async fn execute<A: Aggregate>(&self, id: &A::Id, command: &A::Command) {
-        let context = || Context {
-            id: EventId::from_uuid(uuid::Uuid::now_v7()),
-            at: self.clock.now(),
-            actor: Actor::system("test"),
-            correlation: CorrelationId::derived("test"),
-            causation: None,
-            traceparent: None,
-        };
-        let aggregates = Repository::<A>::new(self.backbone.log.clone());
-        let known = aggregates.load(id).await.unwrap();
-        let decide = |state: &A| state.decide(command);
-        aggregates
-            .execute(id, known, decide, context)
-            .await
-            .unwrap();
+    pub(crate) async fn execute<A: Aggregate>(&self, id: &A::Id, command: &A::Command) {
+        append::<A>(&self.backbone, self.clock.now(), id, command).await;
     }
+}
+
+/// Appends what `command` decides to, whether or not a plane is there.
+pub(crate) async fn append<A: Aggregate>(
+    backbone: &Backbone,
+    at: Timestamp,
+    id: &A::Id,
+    command: &A::Command,
+) {
+    let context = || Context {
+        id: EventId::from_uuid(uuid::Uuid::now_v7()),
+        at,
+        actor: Actor::system("test"),
+        correlation: CorrelationId::derived("test"),
+        causation: None,
+        traceparent: None,
+    };
+    let aggregates = Repository::<A>::new(backbone.log.clone());
+    let known = aggregates.load(id).await.unwrap();
+    let decide = |state: &A| state.decide(command);
+    aggregates
+        .execute(id, known, decide, context)
+        .await
+        .unwrap();
 }
 
 pub(crate) async fn start(settings: Settings, backbone: &Backbone, clock: &Clock) -> Plane {

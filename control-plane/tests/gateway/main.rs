@@ -8,4 +8,5 @@ mod relay;
 mod scene;
 mod streams;
 mod terminals;
+mod time;
 mod viewer;

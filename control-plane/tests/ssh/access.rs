@@ -1,18 +1,20 @@
 //! What inits are told: at once when something changes, again after they were away, and no more
 //! often than that.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nexus_control_plane::backbone::Backbone;
 use nexus_events::spec::Provider;
 use nexus_events::view::{CertificateRequest, CredentialsChange, Scripts};
+use nexus_events::workspace::{Command, Report, Workspace};
 use nexus_init_protocol::ExecSpec;
 
 use crate::inits::{Init, PATIENCE, USER, Ways, is_skipped};
 use crate::keys::KeyPair;
 use crate::stock::{Known, Stock, serve_ssh};
-use crate::world::World;
+use crate::world::{World, append};
 
 async fn world(ways: &Ways) -> World {
     World::over(Backbone::memory().with_lines(Arc::new(ways.clone()))).await
@@ -200,6 +202,82 @@ async fn credentials_and_the_script_reach_the_workspace() {
     let spec = ExecSpec::new(["sh", "-c", "echo $TOKEN"]);
     let output = init.client.exec_to_end(&spec, 1024).await.unwrap();
     assert_eq!(output.stdout, b"two\n");
+    world.plane.shutdown().await;
+}
+
+/// A script that adds a line to the file.
+fn writes(line: &str, witness: &Path) -> Scripts {
+    let line = format!("echo {line} >> {}", witness.display());
+    Scripts {
+        post_start: Some(["sh", "-c", &line].map(str::to_owned).to_vec()),
+    }
+}
+
+async fn until_written(witness: &Path, wanted: &str) {
+    let looking = async {
+        while std::fs::read_to_string(witness).unwrap_or_default() != wanted {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let looked = tokio::time::timeout(PATIENCE, looking).await;
+    let found = std::fs::read_to_string(witness);
+    assert!(looked.is_ok(), "{wanted:?} is expected, not {found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_script_of_a_start_nobody_saw_runs_once_when_the_server_is_back() {
+    if is_skipped() {
+        return;
+    }
+    let ways = Ways::default();
+    let backbone = Backbone::memory().with_lines(Arc::new(ways.clone()));
+    let world = World::over(backbone.clone()).await;
+    let ada = world.person("ada", 1).await;
+    let node = world.node(Provider::Fake).await;
+    let user = ada.user().unwrap();
+    let context = world.context();
+    let [seen, unseen] = [Init::start().await, Init::start().await];
+    let [first, second] = ["first", "second"].map(|name| seen.socket().with_extension(name));
+    let commands = world.app.commands();
+    let scripts = writes("first", &first);
+    let changed = commands.change_scripts(&ada, user, scripts, &context).await;
+    changed.unwrap();
+    let workspace = world.create(&ada, "unseen").await.workspace;
+    ways.lead(workspace, &unseen);
+    world.make_with(workspace, node, &unseen).await;
+
+    // It becomes ready while no server is there.
+    let settings = world.app.settings().clone();
+    let operation = world.state(workspace).await.operation.unwrap();
+    world.plane.shutdown().await;
+    let at = world.clock.now();
+    let ready = Command::Report {
+        operation: operation.id,
+        epoch: operation.epoch,
+        node: Some(node),
+        report: Report::Ready { at, partial: false },
+    };
+    append::<Workspace>(&backbone, at, &workspace, &ready).await;
+    let plane = crate::world::start(settings.clone(), &backbone, &world.clock).await;
+    until_written(&first, "first\n").await;
+
+    // Another script is meant for the next start, and the one before has had its turn.
+    let app = plane.app();
+    let scripts = writes("second", &second);
+    let changed = app.commands().change_scripts(&ada, user, scripts, &context);
+    changed.await.unwrap();
+    plane.shutdown().await;
+    let plane = crate::world::start(settings, &backbone, &world.clock).await;
+    let world = World {
+        app: plane.app(),
+        plane,
+        ..world
+    };
+    let workspace = world.create(&ada, "seen").await.workspace;
+    ways.lead(workspace, &seen);
+    world.bring_up_with(workspace, node, &seen).await;
+    until_written(&second, "second\n").await;
+    assert_eq!(std::fs::read_to_string(&first).unwrap(), "first\n");
     world.plane.shutdown().await;
 }
 

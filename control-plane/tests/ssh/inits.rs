@@ -165,6 +165,16 @@ impl Lines for Ways {
 impl World {
     /// What a worker does with the operation in flight, with a machine that is `init`.
     pub(crate) async fn bring_up_with(&self, workspace: WorkspaceId, node: NodeId, init: &Init) {
+        self.make_with(workspace, node, init).await;
+        let at = self.clock.now();
+        self.report(workspace, node, |_| {
+            Some(Report::Ready { at, partial: false })
+        })
+        .await;
+    }
+
+    /// The same, up to a machine that is not ready yet.
+    pub(crate) async fn make_with(&self, workspace: WorkspaceId, node: NodeId, init: &Init) {
         self.report(workspace, node, |_| None).await;
         let machine = Machine {
             handle: "h".into(),
@@ -176,10 +186,5 @@ impl World {
         };
         self.report(workspace, node, |_| Some(Report::MachineReady { machine }))
             .await;
-        let at = self.clock.now();
-        self.report(workspace, node, |_| {
-            Some(Report::Ready { at, partial: false })
-        })
-        .await;
     }
 }

@@ -10,7 +10,7 @@ use nexus_events::id::{NodeId, WorkspaceId};
 use nexus_events::spec::Provider;
 use nexus_events::view::CertificateRequest;
 use nexus_events::workspace::Report;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
@@ -66,7 +66,10 @@ impl Jumping {
 
     /// Lets a new key of the person in, and waits until their workspace knows.
     async fn key_of(&self, who: &Identity) -> KeyPair {
-        let key = KeyPair::ed25519();
+        self.lets_in(who, KeyPair::ed25519()).await
+    }
+
+    async fn lets_in(&self, who: &Identity, key: KeyPair) -> KeyPair {
         let (commands, context) = (self.world.app.commands(), self.world.context());
         let user = who.user().unwrap();
         let added = commands
@@ -133,6 +136,68 @@ async fn stock_ssh_reaches_ones_own_workspace_by_every_name_and_no_other() {
     let refused = String::from_utf8(output.stderr).unwrap();
     assert!(refused.contains("Permission denied"), "{refused}");
     jumping.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_rsa_key_that_is_registered_opens_both_doors() {
+    if is_skipped() {
+        return;
+    }
+    let jumping = Jumping::start().await;
+    let rsa = KeyPair::of(&["-t", "rsa", "-b", "2048"]);
+    let rsa = jumping.lets_in(&jumping.ada, rsa).await;
+    let target = format!("{USER}@hello");
+    let output = jumping.client(&rsa).run(&target, "echo there").await;
+    assert_eq!(output.stdout, b"there\n", "{output:?}");
+    let old = "-oPubkeyAcceptedAlgorithms=ssh-rsa";
+    let direct = Stock::new(&rsa, &jumping.known)
+        .port(jumping.port)
+        .with(&[old]);
+    let output = direct.run("nexus@127.0.0.1", "true").await;
+    let refused = String::from_utf8(output.stderr).unwrap();
+    assert!(refused.contains("Permission denied"), "{refused}");
+    jumping.end().await;
+}
+
+#[tokio::test]
+async fn whoever_does_not_log_in_is_hung_up_on_after_half_a_minute() {
+    if is_skipped() {
+        return;
+    }
+    let jumping = Jumping::start().await;
+    let key = jumping.key_of(&jumping.ada).await;
+    let mut session = jumping
+        .client(&key)
+        .session(&format!("{USER}@hello"), "echo in; cat")
+        .await;
+    session.line("in").await;
+    for words in [&b""[..], b"SSH-2.0-somebody\r\n"] {
+        let address = ("127.0.0.1", jumping.port);
+        let mut stranger = TcpStream::connect(address).await.unwrap();
+        stranger.write_all(words).await.unwrap();
+        let mut greeting = [0; 13];
+        stranger.read_exact(&mut greeting).await.unwrap();
+        assert_eq!(&greeting, b"SSH-2.0-nexus");
+        pass(29).await;
+        let mut said = [0; 4096];
+        while let Ok(count) = stranger.try_read(&mut said) {
+            assert_ne!(count, 0, "not yet");
+        }
+        pass(1).await;
+        let ending = async { while !matches!(stranger.read(&mut said).await, Ok(0) | Err(_)) {} };
+        let ended = tokio::time::timeout(PATIENCE, ending).await;
+        ended.expect("it is hung up on");
+    }
+    session.say("still there").await;
+    session.line("still there").await;
+    jumping.end().await;
+}
+
+/// Everything that waits by the clock is so much older.
+async fn pass(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,7 +5,7 @@ use nexus_control_plane::identity::Identity;
 use nexus_control_plane::queries::WorkspaceRef;
 use nexus_events::id::{NodeId, WorkspaceId};
 use nexus_events::spec::Provider;
-use nexus_events::workspace::Report;
+use nexus_events::workspace::{Command, Report, Workspace};
 
 use crate::world::World;
 
@@ -91,6 +91,56 @@ async fn with_nothing_else_left_quarantine_is_broken_by_a_restarted_server_too()
         "the quarantine is known from the log"
     );
     plane.shutdown().await;
+}
+
+/// A node tells that it cannot listen on the port.
+async fn refuse(world: &World, workspace: WorkspaceId, port: u16) {
+    let command = Command::ReportSshPort {
+        epoch: 1,
+        port,
+        cause: "Address already in use".into(),
+    };
+    world.execute::<Workspace>(&workspace, &command).await;
+}
+
+/// Waits until the workspace is to answer on a port that is not `port`, and tells which claims are
+/// held then.
+async fn moved_from(world: &World, workspace: WorkspaceId, port: u16) -> (u16, Vec<String>) {
+    let moved = async {
+        loop {
+            let definition = world.state(workspace).await.definition.unwrap();
+            let other = definition.ssh_port.filter(|other| *other != port);
+            let held = world.held().await;
+            let held: Vec<_> = held
+                .into_iter()
+                .filter(|id| id.starts_with("port-"))
+                .collect();
+            match other {
+                Some(other) if held.len() == 1 => return (other, held),
+                Some(_) | None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    let moved = tokio::time::timeout(patience, moved).await;
+    moved.expect("another port is given, and the one before let go")
+}
+
+#[tokio::test]
+async fn a_port_its_node_cannot_listen_on_is_given_up_for_another() {
+    let (world, ada, node) = world(41030..=41031).await;
+    let created = world.create(&ada, "hello").await;
+    assert_eq!(created.ssh_port, Some(41030));
+    let workspace = created.workspace;
+    refuse(&world, workspace, 41030).await;
+    let moved = moved_from(&world, workspace, 41030).await;
+    assert_eq!(moved, (41031, vec!["port-41031".to_owned()]));
+    world.bring_up(workspace, node).await;
+
+    // The pool has no other that has rested: the one before is broken out of its quarantine.
+    refuse(&world, workspace, 41031).await;
+    let moved = moved_from(&world, workspace, 41031).await;
+    assert_eq!(moved, (41030, vec!["port-41030".to_owned()]));
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ impl Stock {
         Session {
             child,
             output,
-            _input: input,
+            input,
             _stock: self.clone(),
         }
     }
@@ -114,7 +114,7 @@ impl Stock {
 pub(crate) struct Session {
     child: Child,
     output: Lines<BufReader<ChildStdout>>,
-    _input: Option<ChildStdin>,
+    input: Option<ChildStdin>,
     /// Its files are read as it goes.
     _stock: Stock,
 }
@@ -133,6 +133,16 @@ impl Session {
             }
             panic!("{line:?} instead of {wanted:?}: {said}");
         }
+    }
+
+    /// Types a line.
+    pub(crate) async fn say(&mut self, line: &str) {
+        use tokio::io::AsyncWriteExt as _;
+        let input = self.input.as_mut().expect("it is open until the end");
+        input
+            .write_all(format!("{line}\n").as_bytes())
+            .await
+            .unwrap();
     }
 
     /// Waits until the client has ended, and gives its exit code.

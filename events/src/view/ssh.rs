@@ -34,8 +34,7 @@ pub struct JumpHostView {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CertificateRequest {
-    /// The public key to certify, in one line: ed25519, ECDSA, or RSA of at least 3072 bits. The
-    /// SSH servers of Nexus itself take no RSA.
+    /// The public key to certify, in one line: ed25519, ECDSA, or RSA of at least 2048 bits.
     pub public_key: String,
     /// The one workspace it is to open, by id or name; absent: every workspace of the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]

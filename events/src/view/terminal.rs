@@ -47,6 +47,9 @@ pub struct TerminalView {
     pub first_offset: u64,
     /// One past the newest byte.
     pub end_offset: u64,
+    /// Whether what it shows is being recorded inside the workspace.
+    #[serde(default)]
+    pub recording: bool,
     /// How it ended; absent while it lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExecExit>,

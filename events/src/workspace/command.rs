@@ -67,6 +67,14 @@ pub enum Command {
         mapped_port: Option<u16>,
         cause: Option<String>,
     },
+    /// A worker cannot listen on the port for SSH: the bind is the last arbiter of who has one.
+    ReportSshPort {
+        epoch: u64,
+        port: u16,
+        cause: String,
+    },
+    /// Answer SSH on a port that was claimed in the place of one that cannot be listened on.
+    MoveSshPort { from: u16, to: u16 },
     /// A worker found that the machine had ended unasked.
     ReportExit { epoch: u64, exit: MachineExit },
     /// Something used the workspace.

@@ -9,6 +9,7 @@ mod observe;
 mod place;
 mod report;
 mod request;
+mod ssh_port;
 mod start;
 mod stop;
 mod time_out;
@@ -62,6 +63,10 @@ pub(super) fn decide(state: &Workspace, command: &Command) -> Answer {
             };
             observe::service(state, *epoch, service, reported)
         }
+        Command::ReportSshPort { epoch, port, cause } => {
+            ssh_port::refuse(state, *epoch, *port, cause)
+        }
+        Command::MoveSshPort { from, to } => ssh_port::put(state, *from, *to),
         Command::ReportExit { epoch, exit } => observe::exit(state, *epoch, exit),
         Command::ObserveActivity { source, at } => observe::activity(state, *source, *at),
         Command::PlaceHold { name, hold } => hold::place(state, name, hold),

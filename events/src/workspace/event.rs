@@ -113,6 +113,14 @@ pub enum WorkspaceEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<String>,
     },
+    /// Its node could not listen on its port for SSH: something else has it there.
+    SshPortRefused {
+        epoch: u64,
+        port: u16,
+        cause: String,
+    },
+    /// It answers SSH on another port of the pool from now on.
+    SshPortMoved { from: u16, to: u16 },
     /// The workspace is up: create or start ended well.
     Ready {
         operation: OperationId,
@@ -198,6 +206,8 @@ impl EventData for WorkspaceEvent {
             Self::MachineReady { .. } => "machine_ready",
             Self::RepositoryCloned { .. } => "repository_cloned",
             Self::ServiceChanged { .. } => "service_changed",
+            Self::SshPortRefused { .. } => "ssh_port_refused",
+            Self::SshPortMoved { .. } => "ssh_port_moved",
             Self::Ready { .. } => "ready",
             Self::Stopped { .. } => "stopped",
             Self::Deleted { .. } => "deleted",

@@ -112,6 +112,13 @@ pub(super) fn evolve(mut state: Workspace, event: &Event) -> Workspace {
             state.services.insert(service.clone(), service_state);
             state.partial = state.phase == Phase::Running && state.has_failed_service();
         }
+        Event::SshPortRefused { .. } => state.ssh_port_refused = true,
+        Event::SshPortMoved { to, .. } => {
+            state.ssh_port_refused = false;
+            if let Some(definition) = &mut state.definition {
+                definition.ssh_port = Some(*to);
+            }
+        }
         Event::Ready { at, partial, .. } => {
             state.end(Phase::Running);
             state.partial = *partial;
@@ -163,6 +170,7 @@ impl Workspace {
         self.epoch = epoch;
         self.failure = None;
         self.partial = false;
+        self.ssh_port_refused = false;
         self.operation = Some(Operation {
             id: operation.id,
             kind,

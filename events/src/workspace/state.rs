@@ -34,6 +34,10 @@ pub struct Workspace {
     pub services: BTreeMap<ServiceName, ServiceState>,
     /// Whether it runs although something in it failed.
     pub partial: bool,
+    /// Whether its node could not listen on its port for SSH, until it gets another or the next
+    /// operation tries again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ssh_port_refused: bool,
     /// Why the last operation failed, until the next one begins.
     pub failure: Option<Failure>,
     /// What it was last used by.

@@ -2,10 +2,15 @@
 //! whole by a newer revision and never by an older one.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use crate::secret::SecretText;
+
+/// How long the modulus of an RSA key may be, in bits, for its signatures to count: a shorter one is
+/// within reach of an attacker, a longer one costs whoever verifies it too much.
+pub const RSA_BITS: RangeInclusive<u32> = 2048..=8192;
 
 /// Who may log in by SSH. Init keeps it over restarts, and closes every open connection whose key or
 /// certificate it does not let in any more.

@@ -41,7 +41,7 @@ pub mod socket;
 pub mod status;
 pub mod terminal;
 
-pub use access::{Access, Credentials};
+pub use access::{Access, Credentials, RSA_BITS};
 pub use answer::{Answer, Failure, FailureCode};
 pub use client::Client;
 pub use error::ClientError;

@@ -60,12 +60,12 @@ impl<P: Provider> Runtime<P> {
         };
         match self.standing(&machine, &snapshot.state) {
             Standing::Watch => {
-                self.open_ports(workspace, &snapshot.state).await;
+                self.open_ports(workspace, &snapshot).await;
                 let epoch = snapshot.state.epoch;
                 self.watch(workspace, epoch, self.recorder(workspace, snapshot));
                 found.adopted.push(workspace);
             }
-            Standing::Asleep => self.open_ports(workspace, &snapshot.state).await,
+            Standing::Asleep => self.open_ports(workspace, &snapshot).await,
             Standing::Ended => {
                 self.tell_end(workspace, snapshot).await?;
                 found.ended.push(workspace);
@@ -102,15 +102,10 @@ impl<P: Provider> Runtime<P> {
 
     /// Has the workspace's ports lead to it, as far as the log knows them. Services of one that is
     /// down get the ports they had: the place where a free one is looked for is the same.
-    async fn open_ports(&self, workspace: WorkspaceId, state: &Workspace) {
-        let definition = state.definition.as_ref();
-        if let Some(port) = definition.and_then(|definition| definition.ssh_port) {
-            let door = self.shared.door(workspace);
-            if let Err(error) = self.shared.ports.open_ssh(workspace, door, port).await {
-                tracing::error!(%error, %workspace, port, "SSH cannot be listened for");
-            }
-        }
-        for known in state.services.values() {
+    async fn open_ports(&self, workspace: WorkspaceId, snapshot: &Snapshot<Workspace>) {
+        let recorder = self.recorder(workspace, snapshot.clone());
+        self.open_ssh_again(workspace, recorder).await;
+        for known in snapshot.state.services.values() {
             if let Some(inside) = known.port {
                 self.shared
                     .open_service(workspace, inside, Some(known))

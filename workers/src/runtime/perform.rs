@@ -13,6 +13,7 @@ use super::bring_up::bring_up;
 use super::halt::Halt;
 use super::recorder::{Origin, RecordError, Recorder};
 use super::reporter::{Errand, Reporter};
+use super::ssh_port::ssh_port;
 use super::tear_down::{delete, stop};
 use super::turns::Turn;
 use super::{Runtime, Shared};
@@ -40,6 +41,8 @@ pub(super) struct Job<'a, P> {
     pub(super) shared: &'a Shared<P>,
     pub(super) command: &'a WorkCommand,
     pub(super) definition: &'a Definition,
+    /// As of the fence: an earlier delivery may have been given another than was asked for.
+    pub(super) ssh_port: Option<u16>,
     pub(super) reporter: &'a Reporter,
 }
 
@@ -77,6 +80,7 @@ impl<P: Provider> Runtime<P> {
         };
         // What happens to the workspace from here on is this operation's to tell.
         shared.turns.unwatch(command.workspace);
+        let ssh_port = ssh_port(recorder.state());
         let reporter = Reporter::start(
             Errand {
                 command: command.id,
@@ -91,6 +95,7 @@ impl<P: Provider> Runtime<P> {
             shared,
             command,
             definition,
+            ssh_port,
             reporter: &reporter,
         };
         match self.work(job, &turn).await {

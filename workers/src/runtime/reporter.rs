@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::halt::Halt;
 use super::recorder::{RecordError, Recorder};
+use super::ssh_port::ssh_port;
 
 /// Reports waiting to be told; a full queue makes the work wait.
 const QUEUE: usize = 256;
@@ -31,6 +32,7 @@ pub(super) struct Errand {
 enum Message {
     Tell { seed: String, command: Box<Command> },
     Flush(oneshot::Sender<()>),
+    SshPort(oneshot::Sender<Option<u16>>),
 }
 
 /// Takes the reports of one operation. Dropped, it forgets what was not told yet.
@@ -98,6 +100,19 @@ impl Reporter {
         }
     }
 
+    /// The port the workspace is to answer SSH on by now.
+    ///
+    /// # Errors
+    /// The operation is no longer ours to work on.
+    pub(super) async fn ssh_port(&self) -> Result<Option<u16>, Halt> {
+        let (answer, port) = oneshot::channel();
+        let _halted = self.queue.send(Message::SshPort(answer)).await;
+        match port.await {
+            Ok(port) => Ok(port),
+            Err(_) => Err(self.halted().await),
+        }
+    }
+
     /// Waits until the operation is no longer ours to work on.
     pub(super) async fn halted(&self) -> Halt {
         let mut halt = self.halt.clone();
@@ -140,6 +155,11 @@ async fn tell_all(
                 Some(Message::Flush(done)) => {
                     let _nobody_waits = done.send(());
                     Ok(())
+                }
+                Some(Message::SshPort(answer)) => {
+                    let looked = look(&errand, &mut recorder).await;
+                    let _nobody_waits = answer.send(ssh_port(recorder.state()));
+                    looked
                 }
                 None => return recorder,
             },

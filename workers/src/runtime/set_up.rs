@@ -15,6 +15,7 @@ use super::follow::{Heard, ServiceHeard, hear, timestamp};
 use super::halt::Halt;
 use super::perform::Job;
 use super::plan::{setup_plan, workspace_directory};
+use super::ssh_port::open_ssh;
 use crate::ports::Target;
 use crate::provider::{Image, Machine, MachineState, Provider};
 
@@ -60,27 +61,6 @@ pub(super) async fn set_up<P: Provider>(job: Job<'_, P>, reached: Reached) -> Re
         failure: None,
     };
     following.follow().await
-}
-
-/// The port of the pool is the workspace's by claim; here the bind decides.
-async fn open_ssh<P: Provider>(job: Job<'_, P>) -> Result<(), Halt> {
-    let Some(port) = job.definition.ssh_port else {
-        return Ok(());
-    };
-    let workspace = job.command.workspace;
-    let door = job.shared.door(workspace);
-    match job.shared.ports.open_ssh(workspace, door, port).await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let name = &job.definition.name;
-            let failure = Failure::new(
-                FailureCode::Conflict,
-                format!("port {port} for SSH cannot be listened on: {error}"),
-                format!("free it (ss -ltnp sport = :{port}), then: nexus workspace start {name}"),
-            );
-            Err(failure.in_step(Step::Ssh).into())
-        }
-    }
 }
 
 impl<P: Provider> Following<'_, P> {

@@ -3,8 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use nexus_events::workspace::Phase;
+use nexus_events::id::WorkspaceId;
+use nexus_events::workspace::{Command, Phase, WorkspaceEvent};
+use nexus_workers::fake::FakeProvider;
 use nexus_workers::ports::{Ports, SocketDoor, Target};
+use nexus_workers::runtime::{Runtime, RuntimeOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -96,10 +99,99 @@ async fn a_taken_ssh_port_fails_the_start_and_names_it() {
     let taken = TcpListener::bind((LOCALHOST, 0)).await.unwrap();
     let port = taken.local_addr().unwrap().port();
     let create = world.create_with(&[], Some(port)).await;
-    world.worker().perform(&create, false).await;
+    impatient(&world).perform(&create, false).await;
     let state = world.state(create.workspace).await;
     assert_eq!(state.phase, Phase::Failed);
     assert!(state.failure.unwrap().cause.contains(&port.to_string()));
+}
+
+/// A worker that waits for no other port.
+fn impatient(world: &World) -> Runtime<FakeProvider> {
+    let options = RuntimeOptions {
+        port_patience: std::time::Duration::ZERO,
+        ..RuntimeOptions::default()
+    };
+    world.worker_with(world.node, options)
+}
+
+/// Does what the control plane does about a port that was refused; the port it gives instead.
+async fn give_another(world: &World, workspace: WorkspaceId, from: u16) -> u16 {
+    let is_told = |event: &WorkspaceEvent| matches!(event, WorkspaceEvent::SshPortRefused { port, .. } if *port == from);
+    world.wait_for(workspace, is_told).await;
+    let to = free_port().await;
+    world
+        .tell(workspace, &Command::MoveSshPort { from, to })
+        .await;
+    to
+}
+
+async fn is_answered(port: u16) -> bool {
+    let mut ssh = TcpStream::connect((LOCALHOST, port)).await.unwrap();
+    let mut greeting = [0; 14];
+    ssh.read_exact(&mut greeting).await.unwrap();
+    &greeting == b"SSH-2.0-fake\r\n"
+}
+
+#[tokio::test]
+async fn a_taken_ssh_port_is_told_and_the_start_goes_on_at_another() {
+    let world = World::new();
+    let taken = TcpListener::bind((LOCALHOST, 0)).await.unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let create = world.create_with(&[], Some(port)).await;
+    let worker = world.worker();
+    let (_, other) = tokio::join!(
+        worker.perform(&create, false),
+        give_another(&world, create.workspace, port)
+    );
+    let state = world.state(create.workspace).await;
+    assert_eq!(state.phase, Phase::Running, "{:?}", state.failure);
+    let open = worker.ports().port_of(create.workspace, Target::Ssh);
+    assert_eq!(open, Some(other));
+    assert!(is_answered(other).await);
+}
+
+#[tokio::test]
+async fn a_command_that_comes_again_goes_by_the_port_the_log_has_since() {
+    let world = World::new();
+    let taken = TcpListener::bind((LOCALHOST, 0)).await.unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let create = world.create_with(&[], Some(port)).await;
+    let first = world.worker();
+    let other = tokio::select! {
+        verdict = first.perform(&create, false) => panic!("it has no port: {verdict:?}"),
+        other = give_another(&world, create.workspace, port) => other,
+    };
+    // Free by now, and perhaps somebody else's by claim.
+    drop((first, taken));
+    let second = world.worker();
+    second.perform(&create, true).await;
+    let open = second.ports().port_of(create.workspace, Target::Ssh);
+    assert_eq!(open, Some(other));
+}
+
+#[tokio::test]
+async fn a_port_that_was_taken_while_the_worker_was_away_is_moved_too() {
+    let world = World::new();
+    let port = free_port().await;
+    let create = world.create_with(&[], Some(port)).await;
+    let first = world.worker();
+    first.perform(&create, false).await;
+    first.hand_back();
+    drop(first);
+    until_free(port).await;
+    let _taken = TcpListener::bind((LOCALHOST, port)).await.unwrap();
+    let second = world.worker();
+    let found = second.adopt().await.unwrap();
+    assert_eq!(found.adopted, [create.workspace]);
+    let other = give_another(&world, create.workspace, port).await;
+    let opened = async {
+        while second.ports().port_of(create.workspace, Target::Ssh) != Some(other) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let opened = tokio::time::timeout(PATIENCE, opened).await;
+    opened.expect("the worker that came back listens on the other port");
+    assert!(is_answered(other).await);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use crate::client::{Client, Request, workspace_path};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::identity::Identity;
 use crate::out;
 use crate::reference;
 use crate::ssh::text::shell_line;
@@ -81,13 +82,45 @@ async fn line(
         Via::Port | Via::Stdio => None,
         Via::Jump => Some(authority::authority(client).await?),
     };
-    let mut key = Key::remembered(context);
-    if key == Key::Usual && via != Via::Port {
-        let name = workspace.name.to_string();
-        let (own, path) = certificate::ensure(context, client, workspace, &name).await?;
-        key = Key::Certified(own.private, path);
-    }
+    let key = key(context, client, workspace, via).await?;
     Line::new(context, workspace, via, authority, key)
+}
+
+/// What lets the person in: the key registered here into workspaces of theirs, and into any other
+/// (an operator's or administrator's errand) a certificate.
+async fn key(
+    context: &Context,
+    client: &Client,
+    workspace: &WorkspaceView,
+    via: Via,
+) -> Result<Key> {
+    let remembered = Key::remembered(context);
+    if remembered != Key::Usual && is_own(context, workspace) {
+        return Ok(remembered);
+    }
+    let name = workspace.name.to_string();
+    match certificate::ensure(context, client, workspace, &name).await {
+        Ok((own, path)) => Ok(Key::Certified(own.private, path)),
+        // At a port a key that is not known here may still let in, as one of an agent.
+        Err(error) if via == Via::Port => {
+            context.say(&format!(
+                "no certificate: {}; if ssh is refused: {}",
+                error.why, error.next
+            ));
+            Ok(remembered)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the workspace is of whoever registered here.
+fn is_own(context: &Context, workspace: &WorkspaceView) -> bool {
+    let (Some(identity), Some(owner)) =
+        (Identity::remembered(&context.home), &workspace.owner_login)
+    else {
+        return false;
+    };
+    owner.eq_ignore_ascii_case(identity.github_username.as_str())
 }
 
 /// A stopped workspace is started, and one that is starting is waited for.

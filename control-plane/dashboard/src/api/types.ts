@@ -258,6 +258,7 @@ export interface TerminalView {
   rows: number;
   first_offset: number;
   end_offset: number;
+  recording: boolean;
   exit?: { code: number } | { signal: number } | null;
 }
 

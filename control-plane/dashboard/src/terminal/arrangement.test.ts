@@ -4,8 +4,11 @@ import {
   arrangementFrom,
   arrangementIn,
   freshSession,
+  isRecorded,
+  recordedSession,
   renewed,
   sessionsIn,
+  successor,
   without,
   withoutTab,
   withSplit,
@@ -60,4 +63,11 @@ describe("an arrangement", () => {
 
 it("names new sessions so that they fit an address", () => {
   expect([0, 0.5, 0.99999].map(freshSession)).toEqual(["shell-0000", "shell-8000", "shell-ffff"]);
+});
+
+it("names what is recorded so, and what follows it", () => {
+  const names = [recordedSession(0.5), "main", freshSession(0)];
+  expect(names.map(isRecorded)).toEqual([true, false, false]);
+  expect(successor("recorded-0000", 0.5)).toBe("recorded-8000");
+  expect(successor("main", 0.5)).toBe("shell-8000");
 });

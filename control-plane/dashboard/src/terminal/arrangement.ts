@@ -87,9 +87,30 @@ export function sessionsIn({ tabs }: Arrangement): Set<string> {
   return new Set(tabs.flatMap((tab) => tab.sessions));
 }
 
-/** A name for a new session. `random` is a figure in [0, 1). */
-export function freshSession(random: number): string {
-  return `shell-${Math.floor(random * 0x10000)
+const RECORDED = "recorded-";
+
+function named(prefix: string, random: number): string {
+  return `${prefix}${Math.floor(random * 0x10000)
     .toString(16)
     .padStart(4, "0")}`;
+}
+
+/** A name for a new session. `random` is a figure in [0, 1). */
+export function freshSession(random: number): string {
+  return named("shell-", random);
+}
+
+/** A name for a new session that is to be recorded: the name says so wherever it is shown. */
+export function recordedSession(random: number): string {
+  return named(RECORDED, random);
+}
+
+/** Whether a session of this name is recorded, should it be made now. */
+export function isRecorded(session: string): boolean {
+  return session.startsWith(RECORDED);
+}
+
+/** A name for what takes the place of a session that is over. */
+export function successor(over: string, random: number): string {
+  return isRecorded(over) ? recordedSession(random) : freshSession(random);
 }

@@ -8,6 +8,7 @@ import { signIn } from "@/api/calls";
 import { problemOf, Refused } from "@/api/refused";
 import { withQuery } from "@/api/request";
 import { backoff } from "@/stream/backoff";
+import { isRecorded } from "./arrangement";
 import { attach, gap, nothing, type Offsets, receive, show } from "./offsets";
 import {
   ACK_EVERY,
@@ -233,6 +234,7 @@ export class TerminalLink {
       rows,
       ...(known ? { after: this.offsets.received } : {}),
       ...(this.options.readOnly ? { read_only: true } : {}),
+      ...(this.session && isRecorded(this.session) ? { record: true } : {}),
     });
   }
 

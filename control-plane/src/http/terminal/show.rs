@@ -6,7 +6,7 @@ use nexus_events::view::{TerminalTold, WorkspaceView};
 use nexus_init_protocol::Client;
 use nexus_init_protocol::client::{TerminalEvent, TerminalEvents, TerminalInput};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::close::Close;
 use super::listen::Typed;
@@ -181,8 +181,14 @@ struct Pouring<'s> {
 impl Pouring<'_> {
     async fn pour(mut self, mut answers: mpsc::Receiver<TerminalTold>) -> Close {
         let mut heartbeat = heartbeat();
+        // Since when the window is shut without a word of what was taken; pings are no such word.
+        let mut shut = None;
         loop {
             let room = self.shared.window.has_room();
+            let deadline = *shut.get_or_insert_with(Instant::now) + SHUT;
+            if room {
+                shut = None;
+            }
             let step = tokio::select! {
                 biased;
                 Some(answer) = answers.recv() => self.out.tell(&answer).await,
@@ -191,9 +197,11 @@ impl Pouring<'_> {
                     Ok(event) => self.show(event).await,
                     Err(error) => Err(Close::of_init(&error)),
                 },
-                shut = tokio::time::timeout(SHUT, self.shared.window.moved()), if !room => {
-                    shut.map_err(|_| Close::Slow)
+                () = self.shared.window.moved(), if !room => {
+                    shut = None;
+                    Ok(())
                 }
+                () = sleep_until(deadline), if !room => Err(Close::Slow),
             };
             if let Err(close) = step {
                 return close;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use russh::keys::{Certificate, PublicKey};
+use russh::keys::Certificate;
 use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
 };
@@ -60,8 +60,7 @@ impl Handler for JumpHandler {
         name: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        let key: &PublicKey = offer.public_key;
-        if name == LOGIN_NAME && self.inside.welcome.may_try(key) {
+        if name == LOGIN_NAME && self.inside.welcome.may_try(&offer) {
             Ok(Auth::Accept)
         } else {
             Ok(Auth::reject())

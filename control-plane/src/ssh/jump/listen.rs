@@ -1,12 +1,14 @@
 //! Where the jump host listens, and what every connection is greeted with.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use russh::keys::Algorithm;
 use russh::server::Config;
-use russh::{MethodKind, MethodSet, SshId};
+use russh::{MethodKind, MethodSet, Preferred, SshId};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -222,6 +224,7 @@ impl Inside {
             auth_rejection_time: REJECTION_TIME,
             auth_rejection_time_initial: Some(Duration::ZERO),
             keys: vec![key],
+            preferred: preferred(),
             certificates: vec![certificate],
             max_auth_attempts: MOST_TRIES,
             inactivity_timeout: None,
@@ -231,5 +234,15 @@ impl Inside {
         });
         *kept = Some((period, Arc::clone(&config)));
         Ok(config)
+    }
+}
+
+/// What clients are told they may sign with: everything but RSA over SHA-1.
+fn preferred() -> Preferred {
+    let all = Preferred::DEFAULT.key;
+    let is_sound = |algorithm: &&Algorithm| !matches!(algorithm, Algorithm::Rsa { hash: None });
+    Preferred {
+        key: Cow::Owned(all.iter().filter(is_sound).cloned().collect()),
+        ..Preferred::DEFAULT
     }
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use nexus_events::id::{TokenId, UserId, WorkspaceId};
 use nexus_events::user::Scope;
-use russh::keys::{Certificate, HashAlg, PublicKey};
+use nexus_init_protocol::RSA_BITS;
+use russh::keys::ssh_key::public::RsaPublicKey;
+use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey};
+use russh::server::PublicKeyOffer;
 use tokio_util::sync::CancellationToken;
 
 use super::listen::Inside;
@@ -59,11 +62,11 @@ impl Welcome {
         Self { app: app.clone() }
     }
 
-    /// Whether a key is worth a signature. What is offered may be a certificate: it comes here as
-    /// the bare key it certifies.
-    pub(super) fn may_try(&self, key: &PublicKey) -> bool {
+    /// Whether a key is worth a signature of this kind. What is offered may be a certificate: it
+    /// comes here as the bare key it certifies.
+    pub(super) fn may_try(&self, offer: &PublicKeyOffer<'_>) -> bool {
         let directory = self.app.queries().directory();
-        directory.has_key(&fingerprint(key), self.app.now())
+        is_sound(offer) && directory.has_key(&fingerprint(offer.public_key), self.app.now())
     }
 
     /// Whoever registered the key.
@@ -123,6 +126,14 @@ impl Welcome {
             }
         }
     }
+}
+
+/// Whether such a signature proves anything: RSA only over SHA-2, and by a key of a sound length.
+fn is_sound(offer: &PublicKeyOffer<'_>) -> bool {
+    let is_over_sha1 = matches!(offer.algorithm, Algorithm::Rsa { hash: None });
+    let has_sound_length = |key: &RsaPublicKey| RSA_BITS.contains(&key.key_size());
+    let rsa = offer.public_key.key_data().rsa();
+    !is_over_sha1 && rsa.is_none_or(has_sound_length)
 }
 
 fn fingerprint(key: &PublicKey) -> String {

@@ -2,10 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nexus_init_protocol::Access;
+use nexus_init_protocol::{Access, RSA_BITS};
 use russh::keys::ssh_key::certificate::CertType;
-use russh::keys::ssh_key::public::KeyData;
-use russh::keys::{Certificate, HashAlg, PublicKey};
+use russh::keys::ssh_key::public::{KeyData, RsaPublicKey};
+use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey};
 
 use super::login::{Login, fingerprint, is_for_users};
 
@@ -48,10 +48,10 @@ impl Policy {
         found.filter(|certificate| certificate.public_key() == key.key_data())
     }
 
-    /// Whether a key is worth a signature. A certificate is offered as the bare key it certifies, so
-    /// with an authority in force every key may be one.
-    pub(crate) fn may_try(&self, key: &KeyData) -> bool {
-        !self.authorities.is_empty() || self.keys.contains(key)
+    /// Whether a key is worth a signature of this kind. A certificate is offered as the bare key it
+    /// certifies, so with an authority in force every key may be one.
+    pub(crate) fn may_try(&self, key: &KeyData, signature: &Algorithm) -> bool {
+        is_sound(key, signature) && (!self.authorities.is_empty() || self.keys.contains(key))
     }
 
     /// Whether this lets in now.
@@ -94,6 +94,13 @@ impl Policy {
     }
 }
 
+/// Whether such a signature proves anything: RSA only over SHA-2, and by a key of a sound length.
+fn is_sound(key: &KeyData, signature: &Algorithm) -> bool {
+    let is_over_sha1 = matches!(signature, Algorithm::Rsa { hash: None });
+    let has_sound_length = |key: &RsaPublicKey| RSA_BITS.contains(&key.key_size());
+    !is_over_sha1 && key.rsa().is_none_or(has_sound_length)
+}
+
 fn parse_all(what: &str, lines: &[String]) -> Vec<KeyData> {
     let parse = |line: &String| match PublicKey::from_openssh(line.trim()) {
         Ok(key) => Some(key.key_data().clone()),
@@ -122,6 +129,7 @@ fn parse_host(line: &str) -> Option<Certificate> {
 #[cfg(test)]
 mod tests {
     use russh::keys::PrivateKey;
+    use russh::keys::ssh_key::Mpint;
     use russh::keys::ssh_key::certificate::Builder;
     use russh::keys::ssh_key::private::Ed25519Keypair;
 
@@ -237,6 +245,24 @@ mod tests {
         });
         assert!(listed.lets_in(&bare) && bare.permits().terminal);
         assert!(!listed.keeps(&good), "no authority any more");
+    }
+
+    #[test]
+    fn an_rsa_key_is_worth_a_signature_over_sha2_when_it_is_long_enough() {
+        let rsa = |bytes: usize| {
+            let modulus = [&[0x80_u8][..], &vec![1; bytes - 1]].concat();
+            let [exponent, modulus] = [&[3][..], &modulus].map(Mpint::from_positive_bytes);
+            KeyData::Rsa(RsaPublicKey::new(exponent, modulus).unwrap())
+        };
+        let over = |hash| Algorithm::Rsa { hash };
+        let policy = policy();
+        for hash in [HashAlg::Sha256, HashAlg::Sha512] {
+            for (bytes, is_worth_it) in [(255, false), (256, true), (1024, true), (1025, false)] {
+                let found = policy.may_try(&rsa(bytes), &over(Some(hash)));
+                assert_eq!(found, is_worth_it, "{bytes} bytes, {hash}");
+            }
+        }
+        assert!(!policy.may_try(&rsa(256), &over(None)), "SHA-1");
     }
 
     #[test]

@@ -44,7 +44,6 @@ pub(super) async fn prepare(workspace: &Arc<Workspace>, plan: &SetupPlan) -> Ste
     crate::credentials::install_for_plan(workspace).await;
     Ok(StepDetail {
         host_key: Some(public_line(&key)?),
-        note: note_about_keys(&plan.authorized_keys),
         ..StepDetail::default()
     })
 }
@@ -61,16 +60,6 @@ fn check_keys(lines: &[String]) -> Result<(), StepError> {
         }
     }
     Ok(())
-}
-
-/// RSA is not spoken here: such a key does no harm and opens nothing, which its owner has to know.
-fn note_about_keys(lines: &[String]) -> Option<String> {
-    let keys = lines
-        .iter()
-        .filter_map(|line| PublicKey::from_openssh(line.trim()).ok());
-    let is_rsa = |key: &PublicKey| matches!(key.algorithm(), Algorithm::Rsa { .. });
-    let count = keys.filter(is_rsa).count();
-    (count > 0).then(|| format!("{count} RSA keys cannot log in; add an ed25519 or ecdsa key"))
 }
 
 /// Without other ids there is only one user: whoever runs init.
@@ -149,15 +138,6 @@ mod tests {
             first,
             public_line(&host_key(other.path()).unwrap()).unwrap()
         );
-    }
-
-    #[test]
-    fn rsa_keys_are_taken_and_told_about() {
-        const RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7vbqajDw4o6gJy8UtmIbkcpnkO3Kwc4qsEnSZp/TR+fQi62F79RHWmwKOtFmwteURgLbj7D/WGuNLGOfa/2vse3G2eHnHl5CB8ruRX9fBl/KgwCVr2JaEuUm66bBQeP5XeBotdR4cvX38uPYivCDdPjJ1QWPdspTBKcxeFbccDw==";
-        let lines = [RSA.to_owned()];
-        assert!(check_keys(&lines).is_ok());
-        assert!(note_about_keys(&lines).unwrap().contains("ed25519"));
-        assert_eq!(note_about_keys(&[]), None);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What every connection is greeted with: host key and certificate, algorithms, limits.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::keys::PrivateKey;
+use russh::keys::{Algorithm, PrivateKey};
 use russh::server::Config;
-use russh::{MethodKind, MethodSet, SshId};
+use russh::{MethodKind, MethodSet, Preferred, SshId};
 
 use crate::setup::ssh_keys::host_key;
 use crate::workspace::Workspace;
@@ -37,11 +38,22 @@ fn config(workspace: &Workspace, key: PrivateKey) -> Config {
         auth_rejection_time_initial: Some(Duration::ZERO),
         certificates: certificate.cloned().into_iter().collect(),
         keys: vec![key],
+        preferred: preferred(),
         max_auth_attempts: MAX_ATTEMPTS,
         inactivity_timeout: None,
         keepalive_interval: Some(KEEPALIVE),
         keepalive_max: 10,
         window_size: WINDOW,
         ..Config::default()
+    }
+}
+
+/// What clients are told they may sign with: everything but RSA over SHA-1.
+fn preferred() -> Preferred {
+    let all = Preferred::DEFAULT.key;
+    let is_sound = |algorithm: &&Algorithm| !matches!(algorithm, Algorithm::Rsa { hash: None });
+    Preferred {
+        key: Cow::Owned(all.iter().filter(is_sound).cloned().collect()),
+        ..Preferred::DEFAULT
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use russh::keys::{Certificate, PublicKey};
+use russh::keys::Certificate;
 use russh::server::{
     Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
 };
@@ -39,8 +39,9 @@ impl SshHandler {
     }
 
     /// Whether a key may be tried: nothing is proved yet.
-    fn may_try(&self, user: &str, key: &PublicKey) -> bool {
-        self.is_work_user(user) && self.workspace.access.policy().may_try(key.key_data())
+    fn may_try(&self, user: &str, offer: &PublicKeyOffer<'_>) -> bool {
+        let policy = self.workspace.access.policy();
+        self.is_work_user(user) && policy.may_try(offer.public_key.key_data(), offer.algorithm)
     }
 
     /// Lets in, or not, one who has proved to hold what is shown.
@@ -108,7 +109,7 @@ impl Handler for SshHandler {
         user: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        Ok(match self.may_try(user, offer.public_key) {
+        Ok(match self.may_try(user, &offer) {
             true => Auth::Accept,
             false => Auth::reject(),
         })

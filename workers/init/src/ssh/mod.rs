@@ -98,3 +98,51 @@ async fn run(
     }
     session.await
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    /// Everything that waits by the clock is so much older.
+    async fn pass(seconds: u64) {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+    }
+
+    /// A client that was greeted and has said `words`, and the task that serves it.
+    async fn greeted(
+        workspace: &Arc<Workspace>,
+        words: &[u8],
+    ) -> (UnixStream, tokio::task::JoinHandle<()>) {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        let serving = serve_socket(workspace.clone(), Socket::Unix(far));
+        let serving = tokio::spawn(serving);
+        near.write_all(words).await.unwrap();
+        let mut greeting = [0; 13];
+        near.read_exact(&mut greeting).await.unwrap();
+        assert_eq!(&greeting, b"SSH-2.0-nexus");
+        (near, serving)
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_log_in_is_hung_up_on_after_half_a_minute() {
+        let state = tempfile::tempdir().unwrap();
+        let workspace = Workspace::open(state.path()).unwrap();
+        for words in [&b""[..], b"SSH-2.0-somebody\r\n"] {
+            let (mut client, serving) = greeted(&workspace, words).await;
+            pass(29).await;
+            assert!(!serving.is_finished(), "not yet");
+            assert_eq!(workspace.ssh.count(), 1);
+            pass(1).await;
+            let mut rest = Vec::new();
+            // Whatever was said before, the end comes.
+            let _cut_short = client.read_to_end(&mut rest).await;
+            serving.await.unwrap();
+            assert_eq!(workspace.ssh.count(), 0);
+        }
+    }
+}

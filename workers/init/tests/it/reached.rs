@@ -99,10 +99,16 @@ impl Reached {
 }
 
 pub(crate) fn make_key(path: &Path) -> String {
+    make_key_of(&["-t", "ed25519"], path)
+}
+
+/// Makes a key pair as `ssh-keygen` is told; the public half.
+pub(crate) fn make_key_of(kind: &[&str], path: &Path) -> String {
     let mut command = std::process::Command::new("ssh-keygen");
     command
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"])
-        .arg(path);
+        .args(["-q", "-N", "", "-C", "test", "-f"])
+        .arg(path)
+        .args(kind);
     assert!(command.status().unwrap().success());
     std::fs::read_to_string(path.with_extension("pub")).unwrap()
 }

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
 use crate::harness::{free_port, in_time};
-use crate::reached::{Reached, is_skipped, make_key, text};
+use crate::reached::{Reached, is_skipped, make_key, make_key_of, text};
 
 #[tokio::test]
 async fn commands_have_their_streams_and_their_exit_code() {
@@ -77,6 +77,41 @@ async fn strangers_stay_outside() {
     std::fs::write(&known, format!("[127.0.0.1]:{} {other}", reached.port)).unwrap();
     let output = reached.run(&["true"]).await;
     assert!(text(&output.stderr).contains("Host key verification failed"));
+}
+
+#[tokio::test]
+async fn an_rsa_key_lets_in_by_sha2_and_by_nothing_older() {
+    if is_skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [sound, short] = ["2048", "1024"].map(|bits| {
+        let path = folder.path().join(bits);
+        let line = make_key_of(&["-t", "rsa", "-b", bits], &path);
+        (path, line)
+    });
+    let lines = vec![sound.1, short.1];
+    let reached = Reached::start_with(|plan| plan.authorized_keys = lines).await;
+    for (key, signature, is_let_in) in [
+        (&sound.0, "rsa-sha2-512", true),
+        (&sound.0, "rsa-sha2-256", true),
+        (&sound.0, "ssh-rsa", false),
+        (&short.0, "rsa-sha2-512", false),
+    ] {
+        let options = [
+            format!("-oIdentityFile={}", key.display()),
+            format!("-oPubkeyAcceptedAlgorithms={signature}"),
+        ];
+        let options = options.each_ref().map(String::as_str);
+        let mut ssh = reached.ssh(&options, "root", &["echo in"]);
+        let output = in_time(ssh.output()).await.unwrap();
+        let said = (text(&output.stdout), text(&output.stderr));
+        let case = format!("{signature} by {}: {said:?}", key.display());
+        match is_let_in {
+            true => assert_eq!(said.0, "in\n", "{case}"),
+            false => assert!(said.1.contains("Permission denied (publickey)"), "{case}"),
+        }
+    }
 }
 
 #[tokio::test]

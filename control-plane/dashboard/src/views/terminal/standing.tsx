@@ -1,7 +1,8 @@
 // The line under a terminal: connected or not, how fast, and which session.
 
-import { Eye } from "lucide-react";
+import { CircleDot, Eye } from "lucide-react";
 import { useNow } from "@/lib/now";
+import { isRecorded } from "@/terminal/arrangement";
 import type { LinkState } from "@/terminal/link";
 import { Badge, type Tone } from "@/ui/badge";
 import { Button } from "@/ui/button";
@@ -45,6 +46,11 @@ export function Standing({ session, state, latency, readOnly, onRetry }: Props) 
       {readOnly && (
         <span className="flex items-center gap-1">
           <Eye aria-hidden className="size-3" /> only to look at
+        </span>
+      )}
+      {isRecorded(session) && (
+        <span className="flex items-center gap-1">
+          <CircleDot aria-hidden className="size-3 text-bad" /> recorded
         </span>
       )}
       <span className="ml-auto truncate">{session}</span>

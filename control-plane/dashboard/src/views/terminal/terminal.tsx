@@ -1,6 +1,6 @@
 // Terminals of a workspace, in tabs and beside each other. The address names every session shown.
 
-import { Columns2, Eye, List, Plus, Rows2, Search, X } from "lucide-react";
+import { CircleDot, Columns2, Eye, List, Plus, Rows2, Search, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { useTerminals, useWorkspace } from "@/data/queries";
@@ -13,8 +13,10 @@ import {
   arrangementFrom,
   arrangementIn,
   freshSession,
+  recordedSession,
   renewed,
   sessionsIn,
+  successor,
   without,
   withoutTab,
   withSplit,
@@ -120,7 +122,9 @@ export default function Terminal() {
                   fresh={!query.has("session")}
                   searching={searching === session}
                   onSearch={(on) => setSearching(on ? session : undefined)}
-                  onRenew={() => change(renewed(arrangement, session, freshSession(Math.random())))}
+                  onRenew={() =>
+                    change(renewed(arrangement, session, successor(session, Math.random())))
+                  }
                   onFocus={() => setFocused(pane)}
                   onLeave={() => leave.current?.querySelector("button")?.focus()}
                 />
@@ -191,6 +195,15 @@ function Tabs({ arrangement, onChange }: ArrangementProps) {
         onClick={() => onChange(withTab(arrangement, freshSession(Math.random())))}
       >
         <Plus aria-hidden />
+      </Button>
+      <Button
+        variant="ghost"
+        size="icon-sm"
+        aria-label="New recorded tab"
+        title="New tab whose output is recorded in the workspace"
+        onClick={() => onChange(withTab(arrangement, recordedSession(Math.random())))}
+      >
+        <CircleDot aria-hidden />
       </Button>
     </nav>
   );

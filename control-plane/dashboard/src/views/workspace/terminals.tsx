@@ -1,6 +1,6 @@
 // The terminal sessions of a workspace: take one up again, share one to look at, end one.
 
-import { SquareTerminal } from "lucide-react";
+import { CircleDot, SquareTerminal } from "lucide-react";
 import { useNavigate } from "react-router";
 import { workspaces } from "@/api/calls";
 import type { TerminalView } from "@/api/types";
@@ -11,6 +11,7 @@ import { Ago } from "@/parts/ago";
 import { Empty } from "@/parts/empty";
 import { Loaded } from "@/parts/loaded";
 import { Trouble } from "@/parts/trouble";
+import { recordedSession } from "@/terminal/arrangement";
 import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { CopyButton } from "@/ui/copy";
@@ -51,7 +52,10 @@ export default function Terminals() {
             </Empty>
           ) : (
             <>
-              <div className="mb-2 flex justify-end">
+              <div className="mb-2 flex flex-wrap justify-end gap-2">
+                <Button onClick={() => open(`?session=${recordedSession(Math.random())}`)}>
+                  <CircleDot aria-hidden /> New recorded terminal
+                </Button>
                 <Button onClick={() => open("?session=new")}>New terminal</Button>
               </div>
               <Table label="Terminal sessions">
@@ -72,6 +76,7 @@ export default function Terminals() {
                     <tr key={session.id}>
                       <Cell className="font-medium">
                         {session.id} {session.exit && <Badge>{endOf(session.exit)}</Badge>}
+                        {session.recording && <Badge tone="bad">recording</Badge>}
                       </Cell>
                       <Cell>
                         <code>{session.argv.join(" ")}</code>
