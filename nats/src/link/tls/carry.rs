@@ -25,7 +25,10 @@ enum Broken {
 ///
 /// # Errors
 /// The gateway is gone.
-pub(super) async fn carry(outside: TlsStream<Guarded>, mut inside: UnixStream) -> io::Result<()> {
+pub(super) async fn carry(
+    outside: TlsStream<BufReader<Guarded>>,
+    mut inside: UnixStream,
+) -> io::Result<()> {
     let (mut from_outside, mut to_outside) = tokio::io::split(outside);
     let (mut from_inside, mut to_inside) = inside.split();
     let copying = async {

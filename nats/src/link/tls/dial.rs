@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
@@ -156,7 +156,10 @@ impl TlsDialer {
     }
 
     /// A connection to the owner of the address's key.
-    async fn greet(&self, address: &TlsAddress) -> io::Result<client::TlsStream<TcpStream>> {
+    async fn greet(
+        &self,
+        address: &TlsAddress,
+    ) -> io::Result<client::TlsStream<BufReader<TcpStream>>> {
         let config = pin::client(address.pin, Arc::clone(&self.shared.provider));
         let connector = TlsConnector::from(Arc::new(config.map_err(io::Error::other)?));
         let greeting = async {
@@ -164,7 +167,7 @@ impl TlsDialer {
             socket::prepare(&stream)?;
             // A name is neither sent nor compared.
             let nobody = ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-            connector.connect(nobody, stream).await
+            connector.connect(nobody, socket::buffered(stream)).await
         };
         timeout(CONNECT, greeting).await?
     }
@@ -172,7 +175,7 @@ impl TlsDialer {
 
 /// Shows the ticket; a reason when the worker let us in and has no way itself.
 async fn enter(
-    mut tls: client::TlsStream<TcpStream>,
+    mut tls: client::TlsStream<BufReader<TcpStream>>,
     claim: &Claim,
 ) -> io::Result<Result<TlsStream, String>> {
     let entering = async {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use nexus_events::id::WorkspaceId;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
@@ -27,7 +27,7 @@ pub(super) struct Entry {
 
 /// Somebody who may have a stream.
 pub(super) struct Guest {
-    pub(super) stream: TlsStream<Guarded>,
+    pub(super) stream: TlsStream<BufReader<Guarded>>,
     pub(super) workspace: WorkspaceId,
     pub(super) room: OwnedSemaphorePermit,
 }
@@ -48,14 +48,14 @@ impl Entry {
     async fn look(&self, stream: TcpStream) -> io::Result<Guest> {
         socket::prepare(&stream)?;
         let guarded = Guarded::new(stream, ENTRY_BYTES);
-        let mut stream = self.tls.accept(guarded).await?;
+        let mut stream = self.tls.accept(socket::buffered(guarded)).await?;
         let mut claim = [0; wire::CLAIM];
         stream.read_exact(&mut claim).await?;
         let claim = Claim::decode(&claim).filter(|claim| self.tickets.take(claim, Instant::now()));
         let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
         let claim = claim.ok_or_else(denied)?;
         let room = Arc::clone(&self.room).try_acquire_owned();
-        stream.get_mut().0.trust();
+        stream.get_mut().0.get_mut().trust();
         Ok(Guest {
             stream,
             workspace: claim.workspace,

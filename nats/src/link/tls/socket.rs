@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use rustix::net::sockopt;
+use tokio::io::{AsyncRead, BufReader};
 use tokio::net::TcpStream;
 
 /// A connection on which nothing happens is asked after when this has passed,
@@ -13,6 +14,9 @@ const BETWEEN: Duration = Duration::from_secs(5);
 /// and so many times: a peer that is silent is dead after 30 s, as with the relay.
 const TIMES: u32 = 4;
 
+/// Bytes read at once: TLS by itself asks for a few thousand at a time.
+const BUFFER: usize = 64 << 10;
+
 /// Keystrokes go out at once, and a host that vanished is noticed.
 pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
@@ -21,4 +25,9 @@ pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_tcp_keepintvl(stream, BETWEEN)?;
     sockopt::set_tcp_keepcnt(stream, TIMES)?;
     Ok(())
+}
+
+/// A connection as TLS had better read it.
+pub(super) fn buffered<T: AsyncRead>(stream: T) -> BufReader<T> {
+    BufReader::with_capacity(BUFFER, stream)
 }

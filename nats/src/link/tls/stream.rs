@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct Inner {
-    tls: client::TlsStream<TcpStream>,
+    tls: client::TlsStream<BufReader<TcpStream>>,
     /// A task pushes what the socket did not take.
     pushing: bool,
     /// Who waits for it.
@@ -42,7 +42,7 @@ struct Inner {
 }
 
 impl TlsStream {
-    pub(super) fn new(tls: client::TlsStream<TcpStream>) -> Self {
+    pub(super) fn new(tls: client::TlsStream<BufReader<TcpStream>>) -> Self {
         let inner = Inner {
             tls,
             pushing: false,
