@@ -24,7 +24,6 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use nexus_events::id::WorkspaceId;
-use nexus_nats::Role;
 use nexus_nats::link::{Doors, LinkListen, LinkOptions, Links, Way, serve};
 use nexus_nats::testing::TestServer;
 use tokio::net::UnixStream;
@@ -93,7 +92,7 @@ impl Doors for OneDoor {
 impl Relay {
     async fn start() -> Self {
         let server = TestServer::start().await;
-        let (plane, worker) = (server.bus().await, server.bus_as(Role::Worker).await);
+        let (plane, worker) = (server.bus().await, server.worker_bus().await);
         let (init, stop) = (Init::start().await, CancellationToken::new());
         let doors = Arc::new(OneDoor(init.socket()));
         tokio::spawn(serve(
@@ -103,8 +102,7 @@ impl Relay {
             LinkListen::nowhere(),
             stop.clone(),
         ));
-        let only = Some(Way::Relay);
-        let links = Arc::new(Links::on(&plane, LinkOptions { only }));
+        let links = Arc::new(Links::on(&plane, LinkOptions::only(Way::Relay)));
         Self {
             scene: Scene::over(init, links).await,
             stop,

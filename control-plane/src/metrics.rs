@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use nexus_events::workspace::WorkspaceEvent;
+use nexus_nats::link::Way;
 
 use crate::queries::Queries;
 
@@ -54,6 +55,11 @@ pub(crate) fn note_projected(events: usize, last: Option<Timestamp>) {
 pub(crate) fn note_command(kind: &'static str, took: Duration) {
     metrics::histogram!("nexus_command_duration_seconds", "kind" => kind)
         .record(took.as_secs_f64());
+}
+
+/// Notes the way a stream to a workspace went.
+pub(crate) fn note_link(way: Way) {
+    metrics::counter!("nexus_link_streams_total", "way" => way.as_str()).increment(1);
 }
 
 /// Everything recorded, and what is counted only when asked for.

@@ -131,6 +131,13 @@ pub enum LinkAddress {
         /// Where, as the worker sees it.
         path: String,
     },
+    /// A port at which the worker speaks TLS with a key of its own, for whoever gets there.
+    Tls {
+        /// `host:port`.
+        address: String,
+        /// The SHA-256 of its public key (`SubjectPublicKeyInfo`), in hexadecimal.
+        key: String,
+    },
     /// Something a newer worker told.
     #[serde(other)]
     Unknown,

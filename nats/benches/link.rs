@@ -1,4 +1,4 @@
-//! What the link costs: bytes and keystrokes to a workspace's init on both ways.
+//! What the link costs: bytes and keystrokes to a workspace's init on every way.
 //!
 //! Each figure stands beside its floor, measured in the same run: one TCP connection over
 //! loopback, from the same writer to the same reader, with nothing between; for
@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
-use nexus_events::id::{NodeId, WorkspaceId};
+use nexus_events::id::WorkspaceId;
 use nexus_events::node::Heartbeat;
 use nexus_nats::link::relay::WINDOW;
+use nexus_nats::link::tls::{LinkKey, TlsListen};
 use nexus_nats::link::{Doors, LinkListen, LinkOptions, LinkStream, Links, Way, serve};
-use nexus_nats::testing::TestServer;
+use nexus_nats::testing::{TestServer, node};
 use nexus_nats::{Heartbeats, Role};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -38,7 +39,11 @@ async fn main() {
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
     let world = World::new().await;
-    for (way, rate, time) in [(Way::Direct, 0.9, 1.2), (Way::Relay, 0.2, 6.0)] {
+    for (way, rate, time) in [
+        (Way::Direct, 0.9, 1.2),
+        (Way::Tls, 0.3, 2.5),
+        (Way::Relay, 0.2, 6.0),
+    ] {
         let is_wanted = |id: &str| {
             wanted
                 .as_ref()
@@ -64,6 +69,7 @@ struct World {
     server: TestServer,
     _folder: tempfile::TempDir,
     direct: Links,
+    tls: Links,
     relay: Links,
     inside: tokio::sync::Mutex<mpsc::UnboundedReceiver<UnixStream>>,
 }
@@ -80,17 +86,16 @@ impl Doors for AnyDoor {
     }
 }
 
-fn node() -> NodeId {
-    NodeId::derived("a node")
-}
-
 impl World {
     async fn new() -> Self {
         let server = TestServer::start().await;
         let bus = server.bus().await;
         let folder = tempfile::tempdir().expect("a folder");
         let listen = LinkListen::at(&folder.path().join("link.sock")).expect("a socket");
-        let worker = server.bus_as(Role::Worker).await;
+        let key = LinkKey::kept_in(&folder.path().join("link.key")).expect("a key");
+        let tls = TlsListen::at(([127, 0, 0, 1], 0).into(), None, &key);
+        let listen = listen.and_tls(tls.expect("a port"));
+        let worker = server.worker_bus().await;
         let heartbeat = Heartbeat {
             node: node(),
             at: jiff::Timestamp::now(),
@@ -103,9 +108,10 @@ impl World {
         let (sender, inside) = mpsc::unbounded_channel();
         let (doors, stop) = (Arc::new(AnyDoor(sender)), CancellationToken::new());
         tokio::spawn(serve(worker, node(), doors, listen, stop));
-        let on = |way| Links::on(&bus, LinkOptions { only: Some(way) });
+        let on = |way| Links::on(&bus, LinkOptions::only(way));
         Self {
             direct: on(Way::Direct),
+            tls: on(Way::Tls),
             relay: on(Way::Relay),
             inside: tokio::sync::Mutex::new(inside),
             server,
@@ -116,6 +122,7 @@ impl World {
     async fn open(&self, way: Way) -> (LinkStream, UnixStream) {
         let links = match way {
             Way::Direct => &self.direct,
+            Way::Tls => &self.tls,
             Way::Relay => &self.relay,
         };
         let workspace = WorkspaceId::derived("a workspace");
@@ -152,7 +159,7 @@ impl World {
     /// MiB a second of messages, as many under way as the relay has.
     async fn bare(&self, mebibytes: usize) -> f64 {
         // What a worker may publish and the control plane hears.
-        let subject = format!("{}.link.a.bench", Role::ControlPlane.inbox());
+        let subject = format!("{}.link.{}.a.bench", Role::ControlPlane.inbox(), node());
         let client = async |role| {
             let seed = std::fs::read_to_string(self.server.embedded().seed_file(role));
             let seed = seed.expect("the seed").trim().to_owned();
@@ -161,7 +168,7 @@ impl World {
             connected.expect("a connection")
         };
         let near = client(Role::ControlPlane).await;
-        let far = client(Role::Worker).await;
+        let far = client(Role::Worker(node())).await;
         let mut messages = near.subscribe(subject.clone()).await.expect("messages");
         near.flush().await.expect("the subscription");
         let room = Arc::new(Semaphore::new(WINDOW / PIECE));

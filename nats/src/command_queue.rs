@@ -25,6 +25,7 @@ use crate::connect::Bus;
 use crate::subject::CommandSubject;
 
 pub use consume::CommandConsumer;
+pub(crate) use consume::consumer_name;
 pub use delivery::Delivery;
 pub(crate) use delivery::Received;
 pub(crate) use publish::{headers, put};

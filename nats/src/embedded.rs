@@ -4,16 +4,17 @@
 //!  <folder>/lock             held by us and by the child: two servers on one store corrupt it
 //!          /port             a free loopback port, chosen once: clients find a restarted server
 //!          /nats-server.json its configuration, 0600, written at each start
-//!          /keys/<role>.nk   one nkey seed for each role, 0600, made once; the server only
-//!                            knows the public keys
+//!          /keys/<role>.nk   one nkey seed for each role and each worker, 0600, made once; the
+//!                            server only knows the public keys
 //!          /store            the streams
 //!          /nats-server.log  what it says
 //! ```
 //!
-//! It listens on loopback only, with one user a role and the least rights each needs; MQTT,
-//! leaf nodes, WebSocket and the monitor are off. It gets the death signal when this process dies,
-//! has its own process group, so that Ctrl-C reaches `nexusd` first, and is started again with
-//! growing pauses when it crashes. [`Embedded::stop`] is the last thing `nexusd` does.
+//! It listens on loopback only. The control plane, the command line and each worker are users of
+//! their own with the least rights they need (`permissions.rs`). MQTT, leaf nodes, WebSocket and
+//! the monitor are off. It gets the death signal when this process dies, has its own process group,
+//! so that Ctrl-C reaches `nexusd` first, and is started again with growing pauses when it crashes.
+//! [`Embedded::stop`] is the last thing `nexusd` does.
 
 mod binary;
 mod config;
@@ -25,9 +26,13 @@ mod supervisor;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nexus_events::id::NodeId;
+use nexus_events::spec::Provider;
+
 use crate::connect::{Bus, ConnectError, Options, Role};
 
 pub use binary::find as find_binary;
+use credentials::User;
 use store::StoreLock;
 pub use supervisor::ChildState;
 use supervisor::{Program, Supervisor};
@@ -49,6 +54,7 @@ pub struct EmbeddedOptions {
     binary: Option<PathBuf>,
     durability: Durability,
     patience: Duration,
+    workers: Vec<User>,
 }
 
 impl EmbeddedOptions {
@@ -59,7 +65,15 @@ impl EmbeddedOptions {
             binary: None,
             durability: Durability::Always,
             patience: Duration::from_secs(15),
+            workers: Vec::new(),
         }
+    }
+
+    /// With a user for the worker of `node`, who takes commands for `provider`.
+    #[must_use]
+    pub fn worker(mut self, node: NodeId, provider: Provider) -> Self {
+        self.workers.push(User::Worker { node, provider });
+        self
     }
 
     /// With this nats-server instead of the one found (see [`find_binary`]).
@@ -191,7 +205,8 @@ impl Embedded {
         store::private_folder(&options.folder)?;
         let lock = StoreLock::take(&options.folder, options.patience)?;
         let keys = options.folder.join("keys");
-        let users = credentials::load_or_make(&keys)?;
+        let users = [User::ControlPlane, User::Cli].into_iter();
+        let users = credentials::load_or_make(&keys, users.chain(options.workers))?;
         let port = store::port(&options.folder)?;
         let config = config::write(&options.folder, port, options.durability, &users)?;
         let log = config::log_file(&options.folder);
@@ -214,7 +229,8 @@ impl Embedded {
         &self.url
     }
 
-    /// The file with the nkey seed of `role`, to be handed to that program.
+    /// The file with the nkey seed of `role`, to be handed to that program; a worker has one when
+    /// the options told of it.
     pub fn seed_file(&self, role: Role) -> PathBuf {
         credentials::seed_file(&self.keys, role)
     }

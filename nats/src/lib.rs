@@ -15,7 +15,7 @@
 //!
 //! Every handle is cheap to clone and may be shared between tasks.
 //!
-//! * [`connect`]: `Bus::connect(Options::new(["nats://127.0.0.1:4222"], Role::Worker)
+//! * [`connect`]: `Bus::connect(Options::new(["nats://127.0.0.1:4222"], Role::Worker(node))
 //!   .seed_file(path)).await?`. Waits up to 10 s for the server, refuses one that is too old, and
 //!   reconnects for ever after that. `bus.is_up()`, `bus.probe().await`, `bus.drain().await`.
 //! * [`topology`]: `topology::ensure(&bus, Replicas(1)).await?` makes the streams or refuses with
@@ -45,10 +45,11 @@
 //!   control plane runs `parked.collect()` so that given-up commands leave the queue.
 //! * [`link`]: `Links::on(&bus, options).open(node, workspace)` gives a byte stream to the
 //!   workspace's init; a worker has them answered by `link::serve(bus, node, doors, listen, stop)`.
-//! * [`embedded`]: `Embedded::start(EmbeddedOptions::new(folder)).await?`, `embedded.options(Role)`,
-//!   `embedded.seed_file(Role)`, `embedded.url()`, `embedded.stop().await`.
+//! * [`embedded`]: `Embedded::start(EmbeddedOptions::new(folder).worker(node, provider)).await?`,
+//!   `embedded.options(Role)`, `embedded.seed_file(Role)`, `embedded.url()`, `embedded.stop().await`.
+//! * [`NodeHome`]: a worker's folder; `NodeHome::of(home, provider)?.node()?` is who it is.
 //! * `testing` (feature `testing`): `TestServer::start().await`, `server.bus().await`,
-//!   `server.kill()`, `server.restart().await`.
+//!   `server.worker_bus().await`, `server.kill()`, `server.restart().await`.
 //!
 //! # What holds
 //!
@@ -70,7 +71,9 @@ pub mod heartbeat;
 pub mod link;
 pub mod logs;
 mod memory;
+mod node_home;
 pub mod parked;
+mod private_file;
 pub mod repository;
 mod stored;
 pub mod subject;
@@ -88,6 +91,7 @@ pub use embedded::{Embedded, EmbeddedOptions};
 pub use event_log::{Append, AppendError, Expected, Log, LogInfo, NewEvent, ReadError, Recorded};
 pub use heartbeat::Heartbeats;
 pub use logs::{Follow, LogFilter, StepLogs};
+pub use node_home::{NodeHome, NodeIdentityError};
 pub use parked::Parked;
 pub use repository::{Effect, ExecuteError, LoadError, Outcome, Repository, Snapshot};
 pub use subject::{CommandSubject, EventSubject, LogSubject, ParkedSubject, Route};

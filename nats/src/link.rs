@@ -1,18 +1,21 @@
 //! The link: a byte stream from the gateway to the `nexus-init` of a workspace on some node.
 //!
 //! What is spoken on it is between those two (init's own protocol, end to end); here it is bytes.
-//! There are two ways, and whoever opens one need not care which it was:
+//! There are three ways, and whoever opens one need not care which it was:
 //!
 //! ```text
 //!  direct   gateway ◄────────────────────────────────────────────► init
 //!           (asked of the worker's socket on the same host, which hands over the connected one)
+//!  tls      gateway ◄──── TLS ────► worker ◄──► init
+//!           (to a port the worker was told to listen at, with a ticket it told over NATS)
 //!  relay    gateway ◄──► NATS ◄──► worker ◄──► init
 //!           (over the connection that the worker made: a node needs no open port)
 //! ```
 //!
 //! The direct way is taken when the node's heartbeat names a socket on this host and a worker
-//! answers there, so open streams survive both the worker and the gateway's peers. Everything else
-//! is relayed ([`relay`]).
+//! answers there, so open streams survive both the worker and the gateway's peers. Where the
+//! heartbeat names a port and it can be reached, streams go there ([`tls`]). Everything else is
+//! relayed ([`relay`]).
 //!
 //! [`Links`] is the gateway's end, [`serve`] the worker's, [`Doors`] what the worker knows of its
 //! workspaces.
@@ -27,6 +30,7 @@ mod listen;
 pub mod relay;
 mod serve;
 mod stream;
+pub mod tls;
 
 use std::io;
 use std::time::Duration;

@@ -2,11 +2,23 @@
 
 use std::time::Duration;
 
+use nexus_events::id::NodeId;
+use nexus_events::spec::Provider;
 use tempfile::TempDir;
 
 use crate::connect::{Bus, Options, Role};
 use crate::embedded::{ChildState, Durability, Embedded, EmbeddedError, EmbeddedOptions};
 use crate::topology::{self, Replicas};
+
+/// The node whose worker every server of a test has a user for, with the provider `fake`.
+pub fn node() -> NodeId {
+    NodeId::derived("the node of a test")
+}
+
+/// Another one like it.
+pub fn other_node() -> NodeId {
+    NodeId::derived("the other node of a test")
+}
 
 /// A running server with empty streams. Uses the same child as `nexusd` does.
 #[derive(Debug)]
@@ -44,7 +56,10 @@ impl TestServer {
                 path: std::env::temp_dir(),
                 source,
             })?;
-        let options = EmbeddedOptions::new(folder.path()).durability(durability);
+        let options = EmbeddedOptions::new(folder.path())
+            .durability(durability)
+            .worker(node(), Provider::Fake)
+            .worker(other_node(), Provider::Fake);
         Ok(Self {
             embedded: Embedded::start(options).await?,
             folder,
@@ -81,6 +96,14 @@ impl TestServer {
             .await
             .expect("the streams of this test");
         bus
+    }
+
+    /// A connection as the worker of [`node`].
+    ///
+    /// # Panics
+    /// When it cannot be had.
+    pub async fn worker_bus(&self) -> Bus {
+        self.bus_as(Role::Worker(node())).await
     }
 
     /// A connection as `role`, without making streams.

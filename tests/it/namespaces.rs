@@ -1,14 +1,17 @@
-//! A worker on another host, of which nothing is reachable: all goes over its own connection.
+//! A worker on another host: where nothing of it is reachable, all goes over its own connection;
+//! where a port is, streams go there.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use nexus_events::view::WorkspaceView;
 use nexus_tests::client::{Client, succeeded};
 use nexus_tests::hosts::{CONTROL, Host, Hosts, WORKER, spawn};
 use nexus_tests::plane::{ALICE, make_key};
 use nexus_tests::{binaries, require, tool};
+use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -17,6 +20,8 @@ use tokio::process::{Child, Command};
 
 /// The only port that is open, on the control plane's host.
 const NATS: u16 = 4222;
+/// Where a worker listens for the link, when it does.
+const LINK: u16 = 7443;
 /// Bytes sent each way through the relay.
 const BULK: usize = 16 << 20;
 
@@ -32,7 +37,8 @@ struct Apart {
 }
 
 impl Apart {
-    async fn start() -> anyhow::Result<Self> {
+    /// The worker is told this, too.
+    async fn start(worker_arguments: &[&str]) -> anyhow::Result<Self> {
         let hosts = Hosts::make(NATS).await?;
         let home = tempfile::Builder::new().prefix("nexus-it-").tempdir()?;
         let (control, worker) = (home.path().join("control"), home.path().join("worker"));
@@ -47,10 +53,9 @@ impl Apart {
             nexusd(&hosts, &control, &worker)?,
             &home.path().join("nexusd.log"),
         )?;
-        let worker = spawn(
-            nexus_worker(&hosts, &worker)?,
-            &home.path().join("worker.log"),
-        )?;
+        let mut command = nexus_worker(&hosts, &worker)?;
+        command.args(worker_arguments);
+        let worker = spawn(command, &home.path().join("worker.log"))?;
         let client = Client::local(&control.join("daemon.sock"))?;
         let key = home.path().join("id_alice");
         let apart = Self {
@@ -94,6 +99,38 @@ impl Apart {
             .env("NEXUS_HOME", self.home.path().join("control"))
             .env("NO_COLOR", "1");
         Ok(command)
+    }
+
+    /// A workspace `far`, running.
+    async fn create(&self) -> anyhow::Result<WorkspaceView> {
+        let spec = json!({ "provider": "process" });
+        let accepted = self.client.create(ALICE, "far", spec).await?;
+        let operation = accepted.operation.context("an operation")?;
+        succeeded(self.client.ended(operation).await?).with_context(|| self.logs())?;
+        self.client.workspace(accepted.workspace, 0).await
+    }
+
+    /// A command in it does what it does here.
+    async fn runs_commands(&self) -> anyhow::Result<()> {
+        let script = "echo out; echo err >&2; exit 3";
+        let run = ["workspace", "exec", "far", "--", "sh", "-c", script];
+        let ran = tool::finish(self.nexus(&run)?).await?;
+        ensure!(
+            (ran.code, ran.stdout.as_str()) == (Some(3), "out\n") && ran.stderr.contains("err"),
+            "{ran:?}\n{}",
+            self.logs()
+        );
+        Ok(())
+    }
+
+    /// How many streams went this way, as the control plane counts.
+    async fn streams(&self, way: &str) -> anyhow::Result<u64> {
+        let figures = self.client.request(Method::GET, "/metrics");
+        let figures = figures.send().await?.error_for_status()?.text().await?;
+        let name = format!("nexus_link_streams_total{{way=\"{way}\"}} ");
+        let mut counts = figures.lines().filter_map(|line| line.strip_prefix(&name));
+        // What never happened is not counted.
+        Ok(counts.next().map_or(Ok(0), str::parse)?)
     }
 
     fn logs(&self) -> String {
@@ -145,13 +182,8 @@ async fn a_workspace_behind_a_worker_that_only_calls_out_is_reached_in_every_way
         Hosts::possible(),
         "network namespaces need root, ip, iptables and nsenter"
     );
-    let mut apart = Apart::start().await?;
-    let spec = json!({ "provider": "process" });
-    let accepted = apart.client.create(ALICE, "far", spec).await?;
-    let operation = accepted.operation.context("an operation")?;
-    succeeded(apart.client.ended(operation).await?).with_context(|| apart.logs())?;
-
-    let view = apart.client.workspace(accepted.workspace, 0).await?;
+    let mut apart = Apart::start(&[]).await?;
+    let view = apart.create().await?;
     let port = view.ssh.context("an SSH address")?.port;
     ensure!(
         !apart.hosts.reaches(Host::Control, WORKER, port).await?,
@@ -162,29 +194,63 @@ async fn a_workspace_behind_a_worker_that_only_calls_out_is_reached_in_every_way
         "the log is out of reach"
     );
 
-    let run = [
-        "workspace",
-        "exec",
-        "far",
-        "--",
-        "sh",
-        "-c",
-        "echo out; echo err >&2; exit 3",
-    ];
-    let ran = tool::finish(apart.nexus(&run)?).await?;
-    ensure!(
-        (ran.code, ran.stdout.as_str()) == (Some(3), "out\n") && ran.stderr.contains("err"),
-        "{ran:?}\n{}",
-        apart.logs()
-    );
+    apart.runs_commands().await?;
     bulk_goes_both_ways(&apart)
         .await
         .with_context(|| apart.logs())?;
+    let (relayed, by_tls) = (apart.streams("relay").await?, apart.streams("tls").await?);
+    ensure!(
+        relayed > 0 && by_tls == 0,
+        "{relayed} relayed, {by_tls} by TLS"
+    );
 
     // The worker's end is told, and who connects afterwards is told why it does not work.
     apart.worker.kill().await?;
-    let refused = tool::finish(apart.nexus(&run[..4])?).await?;
+    let run = ["workspace", "exec", "far", "--", "true"];
+    let refused = tool::finish(apart.nexus(&run)?).await?;
     ensure!(refused.code != Some(0), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_that_listens_is_reached_past_nats_until_the_way_is_cut() -> anyhow::Result<()> {
+    let name = "a_worker_that_listens_is_reached_past_nats_until_the_way_is_cut";
+    require!(
+        name,
+        Hosts::possible(),
+        "network namespaces need root, ip, iptables and nsenter"
+    );
+    let listen = format!("{WORKER}:{LINK}");
+    let apart = Apart::start(&["--link-listen", &listen]).await?;
+    apart.hosts.open(Host::Worker, LINK).await?;
+    apart.create().await?;
+    apart.runs_commands().await?;
+    bulk_goes_both_ways(&apart)
+        .await
+        .with_context(|| apart.logs())?;
+    let (relayed, by_tls) = (apart.streams("relay").await?, apart.streams("tls").await?);
+    ensure!(
+        by_tls > 0 && relayed == 0,
+        "{by_tls} by TLS, {relayed} relayed\n{}",
+        apart.logs()
+    );
+
+    // Whoever comes next notices nothing.
+    apart.hosts.cut(Host::Worker, LINK).await?;
+    ensure!(
+        !apart.hosts.reaches(Host::Control, WORKER, LINK).await?,
+        "the way is open still"
+    );
+    apart.runs_commands().await?;
+    bulk_goes_both_ways(&apart)
+        .await
+        .with_context(|| apart.logs())?;
+    let (relayed, no_more) = (apart.streams("relay").await?, apart.streams("tls").await?);
+    ensure!(
+        relayed > 0 && no_more == by_tls,
+        "{relayed} relayed, {no_more} by TLS after {by_tls}\n{}",
+        apart.logs()
+    );
     Ok(())
 }
 

@@ -1,11 +1,13 @@
 //! Two hosts on one machine: network namespaces joined by a cable, with one way open.
 //!
-//! The control plane's host takes connections at one port only, the worker's none at all; neither
-//! sees the other's files. So whatever reaches a workspace went over the worker's own connection.
+//! The control plane's host takes connections at one port only, the worker's none at all unless one
+//! is opened; neither sees the other's files. So whatever reaches a workspace went over the worker's
+//! own connection, or through what was opened.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
@@ -16,6 +18,9 @@ use crate::tool;
 pub const CONTROL: &str = "10.253.77.1";
 /// The address of the worker's host on the cable.
 pub const WORKER: &str = "10.253.77.2";
+
+/// How many pairs this process has made.
+static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// Which of the two hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +57,11 @@ impl Hosts {
     /// When the machine refuses.
     pub async fn make(port: u16) -> anyhow::Result<Self> {
         let hosts = Self {
-            name: format!("nexus-{}", std::process::id()),
+            name: format!(
+                "nexus-{}-{}",
+                std::process::id(),
+                MADE.fetch_add(1, Ordering::Relaxed)
+            ),
         };
         let (control, worker) = (
             hosts.namespace(Host::Control),
@@ -81,6 +90,30 @@ impl Hosts {
                 .await?;
         }
         Ok(hosts)
+    }
+
+    /// Opens `port` of a host to the other.
+    ///
+    /// # Errors
+    /// When the machine refuses.
+    pub async fn open(&self, host: Host, port: u16) -> anyhow::Result<()> {
+        self.at_port(host, port, "ACCEPT").await
+    }
+
+    /// Cuts what goes to `port` of a host, open connections among it: nothing answers there.
+    ///
+    /// # Errors
+    /// When the machine refuses.
+    pub async fn cut(&self, host: Host, port: u16) -> anyhow::Result<()> {
+        self.at_port(host, port, "DROP").await
+    }
+
+    /// The newest rule comes first.
+    async fn at_port(&self, host: Host, port: u16, verdict: &str) -> anyhow::Result<()> {
+        let port = port.to_string();
+        let which = ["-I", "INPUT", "-i", "cable", "-p", "tcp", "--dport", &port];
+        self.filter(host, &[&which[..], &["-j", verdict]].concat())
+            .await
     }
 
     async fn allow(&self, host: Host, rule: &[&str]) -> anyhow::Result<()> {

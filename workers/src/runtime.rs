@@ -60,7 +60,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::adopt::Found;
 pub use self::consume::{Queues, Room};
-pub use self::node::{Membership, NodeError, NodeHome, NodeIdentityError};
+pub use self::node::{Membership, NodeError};
 pub use self::output::Output;
 pub use self::perform::Verdict;
 pub use self::positions::Positions;

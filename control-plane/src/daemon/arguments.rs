@@ -97,7 +97,7 @@ pub struct DaemonArguments {
     )]
     #[arg(value_name = "HOST")]
     pub allow_host: Vec<String>,
-    /// The only way to take to workspaces: direct or relay [default: direct where there is one]
+    /// The only way to take to workspaces: direct, tls or relay [default: direct where there is one]
     #[arg(long, env = "NEXUS_LINK", value_name = "WAY")]
     pub link: Option<Way>,
     /// Ports for SSH, pool by pool

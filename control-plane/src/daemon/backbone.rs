@@ -1,10 +1,12 @@
 //! The log of a daemon: an nats-server of its own, or the one it is told of.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use nexus_events::spec::Provider;
 use nexus_nats::topology::{self, Replicas};
-use nexus_nats::{Bus, Embedded, EmbeddedOptions, Options, Role};
+use nexus_nats::{Bus, Embedded, EmbeddedOptions, NodeHome, Options, Role};
 
 use super::DaemonArguments;
 use crate::settings::Settings;
@@ -19,22 +21,41 @@ pub(super) struct Connected {
     pub(super) worker: WorkerAccess,
 }
 
-/// Where workers find the log, and which file holds their seed.
+/// Where workers find the log, and which file holds the seed of each.
 #[derive(Debug, Clone)]
 pub(super) struct WorkerAccess {
     pub(super) url: String,
-    pub(super) seed_file: Option<PathBuf>,
+    seeds: Seeds,
+}
+
+#[derive(Debug, Clone)]
+enum Seeds {
+    /// Each worker is a user of its own.
+    Own(BTreeMap<Provider, PathBuf>),
+    /// We were told one for all, or none.
+    Told(Option<PathBuf>),
+}
+
+impl WorkerAccess {
+    /// What the worker for `provider` connects with.
+    pub(super) fn seed_file(&self, provider: Provider) -> Option<&Path> {
+        match &self.seeds {
+            Seeds::Own(seeds) => seeds.get(&provider).map(PathBuf::as_path),
+            Seeds::Told(seed) => seed.as_deref(),
+        }
+    }
 }
 
 impl Connected {
-    /// Connects and makes sure of the streams.
+    /// Connects and makes sure of the streams; workers for `providers` will be started here.
     pub(super) async fn establish(
         arguments: &DaemonArguments,
         settings: &Settings,
+        providers: &[Provider],
     ) -> anyhow::Result<Self> {
         let connected = match &arguments.nats_url {
             Some(url) => Self::to(url, arguments).await?,
-            None => Self::to_own(settings).await?,
+            None => Self::to_own(settings, providers).await?,
         };
         let replicas = Replicas(usize::from(arguments.nats_replicas));
         topology::ensure(&connected.bus, replicas)
@@ -43,8 +64,14 @@ impl Connected {
         Ok(connected)
     }
 
-    async fn to_own(settings: &Settings) -> anyhow::Result<Self> {
-        let options = EmbeddedOptions::new(settings.in_this_home("nats"));
+    async fn to_own(settings: &Settings, providers: &[Provider]) -> anyhow::Result<Self> {
+        let mut options = EmbeddedOptions::new(settings.in_this_home("nats"));
+        let mut nodes = Vec::new();
+        for provider in providers.iter().copied() {
+            let node = NodeHome::of(&settings.home, provider)?.node()?;
+            options = options.worker(node, provider);
+            nodes.push((provider, node));
+        }
         let embedded = Embedded::start(options)
             .await
             .context("starting the nats-server")?;
@@ -54,9 +81,10 @@ impl Connected {
                 .context("connecting to the nats-server started here")
         };
         let (bus, link) = (connect().await?, connect().await?);
+        let seed = |(provider, node)| (provider, embedded.seed_file(Role::Worker(node)));
         let worker = WorkerAccess {
             url: embedded.url().to_owned(),
-            seed_file: Some(embedded.seed_file(Role::Worker)),
+            seeds: Seeds::Own(nodes.into_iter().map(seed).collect()),
         };
         Ok(Self {
             bus,
@@ -79,7 +107,7 @@ impl Connected {
         let (bus, link) = (connect().await?, connect().await?);
         let worker = WorkerAccess {
             url: url.to_owned(),
-            seed_file: arguments.nats_worker_creds.clone(),
+            seeds: Seeds::Told(arguments.nats_worker_creds.clone()),
         };
         Ok(Self {
             bus,

@@ -37,11 +37,13 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
     let local = LocalSocket::bind(&settings.socket()).await?;
     let stop = stop_on_signals()?;
 
-    let connected = Connected::establish(&arguments, &settings).await?;
+    let providers = arguments.worker.providers();
+    let connected = Connected::establish(&arguments, &settings, &providers).await?;
     let links = Links::on(
         &connected.link,
         LinkOptions {
             only: arguments.link,
+            ..LinkOptions::default()
         },
     );
     let options = Options {
@@ -53,7 +55,7 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
     plane.app().caught_up().await;
     first_token::ensure(&plane.app()).await?;
     let jump_host = JumpHost::bind(settings.ssh_listen, plane.app()).await?;
-    let workers = Workers::start(&arguments.worker, &settings, &connected.worker)?;
+    let workers = Workers::start(providers, &settings, &connected.worker)?;
     workers.joined(plane.app().queries()).await;
     let listeners = Listeners {
         network: Some(network),

@@ -31,14 +31,10 @@ pub(super) struct Workers {
 
 impl Workers {
     pub(super) fn start(
-        choice: &WorkerChoice,
+        providers: Vec<Provider>,
         settings: &Settings,
         access: &WorkerAccess,
     ) -> anyhow::Result<Self> {
-        let providers = match choice {
-            WorkerChoice::These(providers) => providers.clone(),
-            WorkerChoice::Auto => automatic(),
-        };
         if providers.is_empty() {
             return Ok(Self::default());
         }
@@ -57,7 +53,7 @@ impl Workers {
                     .arg("--home")
                     .arg(&home);
                 command.arg("--nats-url").arg(&access.url);
-                if let Some(seed) = &access.seed_file {
+                if let Some(seed) = access.seed_file(provider) {
                     command.arg("--nats-creds").arg(seed);
                 }
                 // Ctrl-C is for us; workers are told when it is their turn.
@@ -101,6 +97,19 @@ impl Workers {
         if let Err(error) = ending.await {
             tracing::error!(%error, "the workers could not be waited for");
         }
+    }
+}
+
+impl WorkerChoice {
+    /// The providers to start workers for, each once.
+    pub(super) fn providers(&self) -> Vec<Provider> {
+        let mut providers = match self {
+            Self::These(providers) => providers.clone(),
+            Self::Auto => automatic(),
+        };
+        providers.sort();
+        providers.dedup();
+        providers
     }
 }
 

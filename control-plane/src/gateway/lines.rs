@@ -18,11 +18,15 @@ pub trait Lines: fmt::Debug + Send + Sync + 'static {
 impl Lines for Links {
     fn open(&self, node: NodeId, workspace: WorkspaceId) -> BoxFuture<'_, io::Result<InitStream>> {
         Box::pin(async move {
-            match Self::open(self, node, workspace).await {
-                Ok(LinkStream::Direct(stream)) => Ok(InitStream::Unix(stream)),
-                Ok(stream @ LinkStream::Relayed(_)) => Ok(InitStream::Other(Box::new(stream))),
-                Err(error) => Err(io::Error::other(error)),
-            }
+            let opened = Self::open(self, node, workspace).await;
+            let stream = opened.map_err(io::Error::other)?;
+            crate::metrics::note_link(stream.way());
+            Ok(match stream {
+                LinkStream::Direct(stream) => InitStream::Unix(stream),
+                stream @ (LinkStream::Tls(_) | LinkStream::Relayed(_)) => {
+                    InitStream::Other(Box::new(stream))
+                }
+            })
         })
     }
 }

@@ -6,7 +6,7 @@ use nexus_events::spec::Provider;
 use nexus_events::work::WorkCommand;
 use nexus_events::workspace::{OperationKind, Phase};
 use nexus_nats::testing::TestServer;
-use nexus_nats::{CommandQueue, Role, Route};
+use nexus_nats::{CommandQueue, Route};
 
 use crate::world::{World, public_key};
 
@@ -92,7 +92,7 @@ async fn a_worker_pulls_what_the_policy_queued() {
     let world = World::over(Backbone::on(&server.bus().await)).await;
     let ada = world.person("ada", 1).await;
     world.node(Provider::Fake).await;
-    let queue = CommandQueue::on(&server.bus_as(Role::Worker).await);
+    let queue = CommandQueue::on(&server.worker_bus().await);
     let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
     let created = world.create(&ada, "hello").await;
     let delivery = consumer.next().await.unwrap();

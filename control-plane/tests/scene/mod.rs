@@ -274,7 +274,7 @@ impl Person {
 }
 
 pub(crate) fn node() -> NodeId {
-    NodeId::derived("the node")
+    nexus_nats::testing::node()
 }
 
 async fn served(app: &App, home: &Path, stop: &CancellationToken) -> (SocketAddr, PathBuf) {

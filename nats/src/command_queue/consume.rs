@@ -52,6 +52,11 @@ struct Open {
     heard: Instant,
 }
 
+/// What the consumer of a route is called; a worker's rights are for this name.
+pub(crate) fn consumer_name(provider: Provider, route: Route) -> String {
+    format!("worker-{provider}-{route}")
+}
+
 /// What one wait gave.
 enum Heard {
     Command(Box<Message>),
@@ -72,7 +77,7 @@ impl CommandQueue {
     ) -> Result<CommandConsumer, QueueError> {
         let mut consumer = CommandConsumer {
             bus: self.bus.clone(),
-            name: format!("worker-{provider}-{route}"),
+            name: consumer_name(provider, route),
             filter: CommandSubject::all_for(provider, route),
             open: None,
         };

@@ -1,10 +1,12 @@
 //! Where to connect, as whom, and with which patience.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, Event};
+use nexus_events::id::NodeId;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -16,31 +18,31 @@ use super::{ConnectError, Connection};
 pub enum Role {
     /// `nexusd`: everything but deleting and purging streams.
     ControlPlane,
-    /// `nexus-worker`: its queue, its events, its logs, its heartbeat.
-    Worker,
+    /// `nexus-worker` of a node: its queue, its events, its logs, its heartbeat.
+    Worker(NodeId),
     /// `nexus`: reads.
     Cli,
 }
 
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 3] = [Self::ControlPlane, Self::Worker, Self::Cli];
-
-    /// The word for it in file names and in the server's list of connections.
-    pub const fn as_str(self) -> &'static str {
+/// Its name in file names and in the server's list of connections.
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ControlPlane => "control-plane",
-            Self::Worker => "worker",
-            Self::Cli => "cli",
+            Self::ControlPlane => formatter.write_str("control-plane"),
+            Self::Worker(node) => write!(formatter, "worker-{node}"),
+            Self::Cli => formatter.write_str("cli"),
         }
     }
+}
 
-    /// What its reply subjects start with: the only thing it may subscribe to by right.
-    pub const fn inbox(self) -> &'static str {
+impl Role {
+    /// What its reply subjects start with: the only thing it may subscribe to by right. Each
+    /// worker's is its own, so that no other hears what it is answered.
+    pub fn inbox(self) -> String {
         match self {
-            Self::ControlPlane => "_INBOX_control-plane",
-            Self::Worker => "_INBOX_worker",
-            Self::Cli => "_INBOX_cli",
+            Self::ControlPlane => "_INBOX_control-plane".into(),
+            Self::Worker(node) => format!("_INBOX_worker.{node}"),
+            Self::Cli => "_INBOX_cli".into(),
         }
     }
 }
@@ -134,7 +136,7 @@ impl Options {
             None => ConnectOptions::new(),
         };
         options
-            .name(format!("nexus-{}", self.role.as_str()))
+            .name(format!("nexus-{}", self.role))
             .custom_inbox_prefix(self.role.inbox())
             .ping_interval(Duration::from_secs(10))
             .request_timeout(Some(Duration::from_secs(10)))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::credentials::User;
+use super::credentials::Known;
 use super::store::{private_folder, write_private};
 use super::{Durability, EmbeddedError, permissions};
 
@@ -18,7 +18,7 @@ pub(super) fn write(
     folder: &Path,
     port: u16,
     durability: Durability,
-    users: &[User],
+    users: &[Known],
 ) -> Result<PathBuf, EmbeddedError> {
     let store = folder.join("store");
     private_folder(&store)?;
@@ -29,14 +29,20 @@ pub(super) fn write(
 }
 
 /// The server's configuration language is a superset of JSON.
-fn config(folder: &Path, store: &Path, port: u16, durability: Durability, users: &[User]) -> Value {
+fn config(
+    folder: &Path,
+    store: &Path,
+    port: u16,
+    durability: Durability,
+    users: &[Known],
+) -> Value {
     let sync = match durability {
         Durability::Always => "always",
         Durability::Relaxed => "2m",
     };
     let users: Vec<Value> = users
         .iter()
-        .map(|user| json!({ "nkey": user.public_key, "permissions": permissions::of(user.role) }))
+        .map(|user| json!({ "nkey": user.public_key, "permissions": permissions::of(user.user) }))
         .collect();
     json!({
         "server_name": "nexus-embedded",

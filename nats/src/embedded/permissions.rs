@@ -1,34 +1,49 @@
-//! What each role may publish and hear: the least it needs.
+//! What each user may publish and hear: the least it needs.
 //!
 //! A refused publish is answered by nothing, so it looks like a time-out; the client logs the
 //! server's complaint. The matrix of what is allowed and denied is tested against a real server.
+//!
+//! A worker's subjects name its node wherever they can, so one worker neither hears what is for
+//! another nor speaks in its place. What no subject tells is which node has a workspace: a worker
+//! can append to the events of any, and those of a provider share the queue of what may go to
+//! any of them.
 
+use nexus_events::id::NodeId;
+use nexus_events::spec::Provider;
 use serde_json::{Value, json};
 
-use crate::connect::Role;
+use super::credentials::User;
+use crate::command_queue::consumer_name;
 use crate::link::relay::address::{TO_GATEWAYS, TO_WORKERS};
+use crate::link::tls::TICKETS;
+use crate::subject::{CommandSubject, Route};
 use crate::topology::{COMMANDS, EVENTS, LOGS, NODES, PARKED};
 
-/// The permissions of `role`, as the server's configuration has them.
-pub(super) fn of(role: Role) -> Value {
-    let (publish, deny) = match role {
-        Role::ControlPlane => control_plane(),
-        Role::Worker => (worker(), Vec::new()),
-        Role::Cli => (cli(), Vec::new()),
+/// The permissions of `user`, as the server's configuration has them.
+pub(super) fn of(user: User) -> Value {
+    let (publish, deny) = match user {
+        User::ControlPlane => control_plane(),
+        User::Worker { node, provider } => (worker(node, provider), Vec::new()),
+        User::Cli => (cli(), Vec::new()),
     };
     json!({
         "publish": { "allow": publish, "deny": deny },
         // Never the streams' subjects: a plain subscriber hears appends that are refused.
-        "subscribe": { "allow": hears(role) },
+        "subscribe": { "allow": hears(user) },
     })
 }
 
-/// Its own replies; a worker also the streams opened to it (`link/relay.rs`).
-fn hears(role: Role) -> Vec<String> {
-    let replies = format!("{}.>", role.inbox());
-    match role {
-        Role::Worker => vec![replies, format!("{TO_WORKERS}.*.*")],
-        Role::ControlPlane | Role::Cli => vec![replies],
+/// Its own replies; a worker also the streams opened to it (`link/relay.rs`) and who asks it for a
+/// ticket (`link/tls.rs`).
+fn hears(user: User) -> Vec<String> {
+    let replies = format!("{}.>", user.role().inbox());
+    match user {
+        User::Worker { node, .. } => vec![
+            replies,
+            format!("{TO_WORKERS}.{node}.*"),
+            format!("{TICKETS}.{node}"),
+        ],
+        User::ControlPlane | User::Cli => vec![replies],
     }
 }
 
@@ -45,26 +60,33 @@ fn control_plane() -> (Vec<String>, Vec<String>) {
     (allow.into(), deny.map(String::from).into())
 }
 
-/// Its queue's consumers, its aggregates' events, its output, its heartbeat.
-fn worker() -> Vec<String> {
-    vec![
+/// Its two consumers, its aggregates' events, its output, its heartbeat.
+fn worker(node: NodeId, provider: Provider) -> Vec<String> {
+    let mut allow = vec![
         "nexus.evt.workspace.*".into(),
-        "nexus.evt.node.*".into(),
-        "nexus.log.>".into(),
+        format!("nexus.evt.node.{node}"),
+        "nexus.log.*.*.*".into(),
         "nexus.parked.command.*".into(),
-        // The bytes of relayed streams, to whoever opened them.
-        format!("{TO_GATEWAYS}.*.*"),
-        format!("$KV.{NODES}.*"),
+        // The bytes of relayed streams and the tickets of others, to whoever asked.
+        format!("{TO_GATEWAYS}.{node}.*.*"),
+        format!("$KV.{NODES}.{node}"),
         "$JS.API.INFO".into(),
         // Catching up after a conflict.
         format!("$JS.API.STREAM.MSG.GET.{EVENTS}"),
-        // With the filter in the subject, so it cannot be widened.
-        format!("$JS.API.CONSUMER.CREATE.{COMMANDS}.*.nexus.cmd.*.*.*"),
-        format!("$JS.API.CONSUMER.INFO.{COMMANDS}.*"),
-        format!("$JS.API.CONSUMER.MSG.NEXT.{COMMANDS}.*"),
-        format!("$JS.ACK.{COMMANDS}.>"),
-        format!("$JS.ACK.*.*.{COMMANDS}.>"),
-    ]
+    ];
+    for route in [Route::Any, Route::Node(node)] {
+        let name = consumer_name(provider, route);
+        let filter = CommandSubject::all_for(provider, route);
+        allow.extend([
+            // With the filter in the subject, so it cannot be widened.
+            format!("$JS.API.CONSUMER.CREATE.{COMMANDS}.{name}.{filter}"),
+            format!("$JS.API.CONSUMER.INFO.{COMMANDS}.{name}"),
+            format!("$JS.API.CONSUMER.MSG.NEXT.{COMMANDS}.{name}"),
+            format!("$JS.ACK.{COMMANDS}.{name}.>"),
+            format!("$JS.ACK.*.*.{COMMANDS}.{name}.>"),
+        ]);
+    }
+    allow
 }
 
 /// Looks, for `nexus doctor`; changes nothing.

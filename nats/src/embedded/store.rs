@@ -1,16 +1,16 @@
 //! The folder of the embedded server: private, locked, with a port of its own.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::{EmbeddedError, file};
+use crate::private_file;
 
 /// The right to run a server on a folder; held until dropped, and by the child for its life.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl StoreLock {
     /// Takes the lock, waiting for the server of a parent that was killed to end.
     pub(super) fn take(folder: &Path, patience: Duration) -> Result<Self, EmbeddedError> {
         let path = folder.join("lock");
-        let lock = private_file(&path, false).map_err(file("opening the lock", &path))?;
+        let lock = private_file::open(&path, false).map_err(file("opening the lock", &path))?;
         let deadline = Instant::now() + patience;
         loop {
             match lock.try_lock() {
@@ -62,22 +62,7 @@ pub(super) fn private_folder(path: &Path) -> Result<(), EmbeddedError> {
 
 /// Writes a file nobody else can read, whole or not at all.
 pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), EmbeddedError> {
-    let wrong = |source| file("writing", path)(source);
-    let new = path.with_extension("new");
-    let mut handle = private_file(&new, true).map_err(wrong)?;
-    handle.write_all(content).map_err(wrong)?;
-    handle.sync_all().map_err(wrong)?;
-    std::fs::rename(&new, path).map_err(wrong)
-}
-
-fn private_file(path: &Path, truncate: bool) -> std::io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(truncate)
-        .mode(0o600)
-        .open(path)
+    private_file::write(path, content).map_err(file("writing", path))
 }
 
 /// The ports to choose from: below those the system gives to outgoing connections (a client that
@@ -124,16 +109,5 @@ mod tests {
         assert_eq!(port(folder.path()).unwrap(), first);
         let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).unwrap();
         assert_ne!(port(folder.path()).unwrap(), first);
-    }
-
-    #[test]
-    fn files_are_private() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret");
-        write_private(&path, b"x").unwrap();
-        assert_eq!(
-            std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
     }
 }

@@ -7,8 +7,13 @@ use std::path::{Path, PathBuf};
 
 use nexus_events::node::LinkAddress;
 
+use super::tls::TlsAddress;
+
 /// The longest path that fits into the address of a unix socket.
 const MAX_ADDRESS: usize = 107;
+
+/// So many ports of a node are tried; a worker has one.
+const MOST_PORTS: usize = 4;
 
 /// Which host this is: the kernel's id of its present boot, the same in every container on it.
 ///
@@ -39,8 +44,20 @@ pub(super) fn socket_on(addresses: &[LinkAddress], host: &str) -> Option<PathBuf
         LinkAddress::UnixSocket { host: theirs, path } if theirs == host => {
             Some(PathBuf::from(path))
         }
-        LinkAddress::UnixSocket { .. } | LinkAddress::Unknown => None,
+        LinkAddress::UnixSocket { .. } | LinkAddress::Tls { .. } | LinkAddress::Unknown => None,
     })
+}
+
+/// Those of `addresses` at which TLS is spoken, with a key that can be pinned.
+pub(super) fn tls_among(addresses: &[LinkAddress]) -> Vec<TlsAddress> {
+    let tls = |address: &LinkAddress| match address {
+        LinkAddress::Tls { address, key } => Some(TlsAddress {
+            place: address.clone(),
+            pin: key.parse().ok()?,
+        }),
+        LinkAddress::UnixSocket { .. } | LinkAddress::Unknown => None,
+    };
+    addresses.iter().filter_map(tls).take(MOST_PORTS).collect()
 }
 
 /// A path short enough for a socket's address, valid as long as this lives: a deep folder is named

@@ -20,7 +20,7 @@ use tokio::net::UnixStream;
 use uuid::Uuid;
 
 use super::address::ShortPath;
-use super::descriptor;
+use super::{LinkError, descriptor};
 
 /// What a request begins with; the digit is the version.
 const MAGIC: [u8; 4] = *b"NXL1";
@@ -46,6 +46,24 @@ pub(super) enum DirectError {
     Unreachable(io::Error),
     /// The node answered, and has no way in itself.
     Refused(String),
+}
+
+impl DirectError {
+    /// As whoever asked for a stream is told.
+    pub(super) fn about(self, wanted: Wanted) -> LinkError {
+        let Wanted { node, workspace } = wanted;
+        match self {
+            Self::Unreachable(error) => LinkError::NotDirect {
+                node,
+                source: Some(error),
+            },
+            Self::Refused(reason) => LinkError::Refused {
+                node,
+                workspace,
+                reason,
+            },
+        }
+    }
 }
 
 impl From<io::Error> for DirectError {

@@ -36,7 +36,7 @@ pub enum LinkError {
     NotDirect {
         /// Which.
         node: NodeId,
-        /// What was wrong with the address it tells; `None` when it tells none of this host.
+        /// What was wrong with the address it tells; `None` when it tells none.
         #[source]
         source: Option<io::Error>,
     },

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nexus_events::id::{NodeId, WorkspaceId};
+use nexus_events::node::LinkAddress;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::address;
 use super::direct::{self, DirectError, Wanted};
 use super::known::Known;
 use super::relay::dial::Dialer;
+use super::tls::TlsDialer;
 use super::{DIAL, LinkError, LinkStream};
 use crate::connect::Bus;
 use crate::heartbeat::Heartbeats;
@@ -17,8 +20,10 @@ use crate::heartbeat::Heartbeats;
 /// Which way a stream goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Way {
-    /// To init itself.
+    /// To init itself, on the same host. As the only way to take: past NATS, so by TLS elsewhere.
     Direct,
+    /// Over TLS to the worker.
+    Tls,
     /// Over NATS and the worker.
     Relay,
 }
@@ -28,6 +33,7 @@ impl Way {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Direct => "direct",
+            Self::Tls => "tls",
             Self::Relay => "relay",
         }
     }
@@ -45,6 +51,7 @@ impl std::str::FromStr for Way {
     fn from_str(text: &str) -> Result<Self, UnknownWay> {
         match text {
             "direct" => Ok(Self::Direct),
+            "tls" => Ok(Self::Tls),
             "relay" => Ok(Self::Relay),
             other => Err(UnknownWay(other.to_owned())),
         }
@@ -53,14 +60,35 @@ impl std::str::FromStr for Way {
 
 /// There is no such way.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither `direct` nor `relay`")]
+#[error("{0:?} is none of `direct`, `tls` and `relay`")]
 pub struct UnknownWay(String);
 
 /// How streams are opened.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct LinkOptions {
-    /// The only way to take; `None`: the direct one where there is one.
+    /// The only way to take; `None`: a direct one where there is one.
     pub only: Option<Way>,
+    /// An address that did not answer is passed over, and looked at again after this.
+    pub look_again: Duration,
+}
+
+impl Default for LinkOptions {
+    fn default() -> Self {
+        Self {
+            only: None,
+            look_again: Duration::from_secs(15),
+        }
+    }
+}
+
+impl LinkOptions {
+    /// By this way only.
+    pub fn only(way: Way) -> Self {
+        Self {
+            only: Some(way),
+            ..Self::default()
+        }
+    }
 }
 
 /// Opens streams to workspaces. Clones share everything; with the last one all relayed streams end.
@@ -75,7 +103,8 @@ struct Shared {
     host: Option<String>,
     known: Arc<Known>,
     ways: Mutex<HashMap<NodeId, Way>>,
-    dialer: Dialer,
+    tls: TlsDialer,
+    relay: Dialer,
     _stop: DropGuard,
 }
 
@@ -98,7 +127,8 @@ impl Links {
                 host,
                 known,
                 ways: Mutex::default(),
-                dialer: Dialer::new(bus, stop.clone()),
+                tls: TlsDialer::new(bus, options.look_again),
+                relay: Dialer::new(bus, stop.clone()),
                 _stop: stop.drop_guard(),
             }),
         }
@@ -114,20 +144,24 @@ impl Links {
         workspace: WorkspaceId,
     ) -> Result<LinkStream, LinkError> {
         let wanted = Wanted { node, workspace };
-        let (way, stream) = match self.shared.options.only {
-            Some(Way::Direct) => (Way::Direct, self.open_directly(wanted).await?),
-            Some(Way::Relay) => (Way::Relay, self.open_relayed(wanted).await?),
+        let stream = match self.shared.options.only {
             None => match self.open_directly(wanted).await {
                 Err(LinkError::NotDirect { source, .. }) => {
                     if let Some(error) = source {
-                        tracing::debug!(%node, %error, "the direct way is shut; relaying");
+                        tracing::debug!(%node, %error, "the direct ways are shut; relaying");
                     }
-                    (Way::Relay, self.open_relayed(wanted).await?)
+                    self.open_relayed(wanted).await?
                 }
-                answer => (Way::Direct, answer?),
+                answer => answer?,
             },
+            Some(Way::Direct) => self.open_directly(wanted).await?,
+            Some(Way::Tls) => {
+                let addresses = self.shared.known.addresses(node).await;
+                self.open_by_tls(&addresses, wanted).await?
+            }
+            Some(Way::Relay) => self.open_relayed(wanted).await?,
         };
-        self.lock().insert(node, way);
+        self.lock().insert(node, stream.way());
         Ok(stream)
     }
 
@@ -138,32 +172,45 @@ impl Links {
 
     /// How many relayed streams are open or being opened.
     pub fn relayed(&self) -> usize {
-        self.shared.dialer.streams()
+        self.shared.relay.streams()
     }
 
+    /// To init itself, or to the worker.
     async fn open_directly(&self, wanted: Wanted) -> Result<LinkStream, LinkError> {
-        let Wanted { node, workspace } = wanted;
-        let addresses = self.shared.known.addresses(node).await;
+        let addresses = self.shared.known.addresses(wanted.node).await;
         let host = self.shared.host.as_deref();
-        let Some(path) = host.and_then(|host| address::socket_on(&addresses, host)) else {
-            return Err(LinkError::NotDirect { node, source: None });
-        };
-        match direct::open(&path, wanted, DIAL).await {
-            Ok(stream) => Ok(LinkStream::Direct(stream)),
-            Err(DirectError::Unreachable(error)) => Err(LinkError::NotDirect {
-                node,
-                source: Some(error),
-            }),
-            Err(DirectError::Refused(reason)) => Err(LinkError::Refused {
-                node,
-                workspace,
-                reason,
-            }),
+        if let Some(path) = host.and_then(|host| address::socket_on(&addresses, host)) {
+            match direct::open(&path, wanted, DIAL).await {
+                Ok(stream) => return Ok(LinkStream::Direct(stream)),
+                Err(DirectError::Unreachable(error)) => {
+                    tracing::debug!(node = %wanted.node, %error, "no worker at its socket");
+                }
+                Err(refused) => return Err(refused.about(wanted)),
+            }
         }
+        self.open_by_tls(&addresses, wanted).await
+    }
+
+    async fn open_by_tls(
+        &self,
+        addresses: &[LinkAddress],
+        wanted: Wanted,
+    ) -> Result<LinkStream, LinkError> {
+        let addresses = address::tls_among(addresses);
+        if addresses.is_empty() {
+            let node = wanted.node;
+            return Err(LinkError::NotDirect { node, source: None });
+        }
+        // Where there is no other way, a person would rather wait.
+        let at_any_rate = self.shared.options.only.is_some();
+        let opened = self.shared.tls.open(&addresses, wanted, at_any_rate).await;
+        opened
+            .map(LinkStream::Tls)
+            .map_err(|error| error.about(wanted))
     }
 
     async fn open_relayed(&self, wanted: Wanted) -> Result<LinkStream, LinkError> {
-        let stream = self.shared.dialer.open(wanted).await?;
+        let stream = self.shared.relay.open(wanted).await?;
         Ok(LinkStream::Relayed(stream))
     }
 

@@ -1,4 +1,5 @@
-//! The worker's end of the direct way: a socket at which connected sockets are handed out.
+//! The worker's end of the direct ways: a socket at which connected sockets are handed out, and,
+//! when it is told to, a port at which TLS is spoken.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,23 +15,29 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::address::{self, ShortPath};
+use super::tls::TlsListen;
 use super::{DIAL, Doors, direct};
+use crate::connect::Bus;
 
 /// Requests answered at once; more wait in the kernel's queue.
 const AT_ONCE: usize = 256;
 /// After an error of accepting (out of descriptors) the next attempt waits.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Where a worker listens for the direct way.
+/// Where a worker listens for the direct ways.
 #[derive(Debug)]
 pub struct LinkListen {
     socket: Option<(PathBuf, UnixListener)>,
+    tls: Option<TlsListen>,
 }
 
 impl LinkListen {
     /// Nowhere: only the relay leads to this node.
     pub const fn nowhere() -> Self {
-        Self { socket: None }
+        Self {
+            socket: None,
+            tls: None,
+        }
     }
 
     /// At `path`, for this user only. What a dead worker left there is replaced.
@@ -47,22 +54,47 @@ impl LinkListen {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         Ok(Self {
             socket: Some((path.to_owned(), listener)),
+            tls: None,
         })
+    }
+
+    /// There also, for gateways on other hosts.
+    #[must_use]
+    pub fn and_tls(self, tls: TlsListen) -> Self {
+        Self {
+            tls: Some(tls),
+            ..self
+        }
     }
 
     /// What the heartbeat tells of it.
     pub fn addresses(&self) -> Vec<LinkAddress> {
         let path = self.socket.as_ref().map(|(path, _)| path);
-        let address = path.and_then(|path| address::unix_socket(path).ok());
-        address.into_iter().collect()
+        let socket = path.and_then(|path| address::unix_socket(path).ok());
+        let tls = self.tls.as_ref().map(TlsListen::address);
+        socket.into_iter().chain(tls).collect()
     }
 
     /// Answers until `stop`.
-    pub(super) async fn serve(self, node: NodeId, doors: Arc<dyn Doors>, stop: CancellationToken) {
-        match self.socket {
-            None => stop.cancelled().await,
-            Some((_, listener)) => accept(listener, node, doors, stop).await,
-        }
+    pub(super) async fn serve(
+        self,
+        bus: Bus,
+        node: NodeId,
+        doors: Arc<dyn Doors>,
+        stop: CancellationToken,
+    ) {
+        let (socket_doors, socket_stop) = (Arc::clone(&doors), stop.clone());
+        let at_socket = async {
+            if let Some((_, listener)) = self.socket {
+                accept(listener, node, socket_doors, socket_stop).await;
+            }
+        };
+        let at_port = async {
+            if let Some(tls) = self.tls {
+                tls.serve(bus, node, doors, stop).await;
+            }
+        };
+        tokio::join!(at_socket, at_port);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  gateway ── nexus.link.<node>.<stream> ───────────────────────► worker
-//!  gateway ◄── _INBOX_control-plane.link.<gateway>.<stream> ───── worker
+//!  gateway ◄── _INBOX_control-plane.link.<node>.<gateway>.<stream> worker
 //! ```
 //!
 //! Each side has one subscription for all of its streams, so that an ended stream leaves nothing

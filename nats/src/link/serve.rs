@@ -9,7 +9,7 @@ use super::relay::answer;
 use super::{Doors, LinkListen};
 use crate::connect::Bus;
 
-/// Serves both ways until `stop`; streams handed over directly go on after it.
+/// Serves every way until `stop`; streams handed over on this host go on after it.
 ///
 /// `bus` is a connection of its own, so that bytes do not stand in the way of commands.
 pub async fn serve(
@@ -20,7 +20,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     tokio::join!(
-        answer::serve(bus, node, Arc::clone(&doors), stop.clone()),
-        listen.serve(node, doors, stop),
+        answer::serve(bus.clone(), node, Arc::clone(&doors), stop.clone()),
+        listen.serve(bus, node, doors, stop),
     );
 }

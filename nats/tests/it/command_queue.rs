@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use nexus_events::spec::Provider;
 use nexus_nats::testing::TestServer;
-use nexus_nats::{CommandQueue, Published, Role, Route};
+use nexus_nats::{CommandQueue, Published, Route};
 
 use crate::sample::{bare_client, command, node, soon, workspace};
 
@@ -131,7 +131,7 @@ async fn a_command_moves_on_from_a_dead_worker_only() {
     let queue = CommandQueue::on(&server.bus().await);
     let (dead, alive) = (command(workspace(), None), command(workspace(), None));
     queue.publish(&dead).await.unwrap();
-    let dying = server.bus_as(Role::Worker).await;
+    let dying = server.worker_bus().await;
     let mut theirs = CommandQueue::on(&dying)
         .consumer(Provider::Fake, Route::Any)
         .await

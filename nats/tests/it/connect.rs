@@ -67,7 +67,12 @@ async fn a_server_that_is_not_there_is_named_without_its_password() {
 async fn a_seed_that_cannot_be_read_is_named_and_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("worker.nk");
-    let connect = || Bus::connect(Options::new(["127.0.0.1:9"], Role::Worker).seed_file(&path));
+    let connect = || {
+        Bus::connect(
+            Options::new(["127.0.0.1:9"], Role::Worker(nexus_nats::testing::node()))
+                .seed_file(&path),
+        )
+    };
     let missing = connect().await.unwrap_err();
     assert!(missing.to_string().contains("worker.nk"), "{missing}");
     std::fs::write(&path, "SUNOTASEED").unwrap();

@@ -1,7 +1,10 @@
-//! The link: streams to the init of a workspace, on both ways.
+//! The link: streams to the init of a workspace, on every way.
 
 mod apart;
 mod direct;
 mod faults;
+mod promises;
 mod relay;
+mod strangers;
+mod tls;
 mod world;

@@ -1,9 +1,9 @@
-//! What each role may do on the embedded server, tried on the server itself.
+//! What each user may do on the embedded server, tried on the server itself.
 
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions};
-use nexus_nats::testing::TestServer;
+use nexus_nats::testing::{TestServer, node, other_node};
 use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, Role, StepLogs, topology};
 use tokio::sync::mpsc;
 
@@ -56,10 +56,24 @@ async fn quiet(client: &Client, complaints: &mut mpsc::UnboundedReceiver<String>
     complaint.contains("forbidden.to.all")
 }
 
-/// What each role may publish to: the control plane, a worker, the command line.
-const MATRIX: [(&str, [bool; 3]); 38] = [
+/// The users of [`MATRIX`], in its order.
+fn roles() -> [Role; 3] {
+    [Role::ControlPlane, Role::Worker(node()), Role::Cli]
+}
+
+/// The names in the matrix: the worker's own node, and another.
+fn named(subject: &str) -> String {
+    subject
+        .replace("MINE", &node().to_string())
+        .replace("OTHER", &other_node().to_string())
+}
+
+/// What each user may publish to: the control plane, the worker of `MINE` (with the provider
+/// `fake`), the command line.
+const MATRIX: [(&str, [bool; 3]); 56] = [
     ("nexus.evt.workspace.ws-7", [true, true, false]),
-    ("nexus.evt.node.node-7", [true, true, false]),
+    ("nexus.evt.node.MINE", [true, true, false]),
+    ("nexus.evt.node.OTHER", [true, false, false]),
     ("nexus.evt.user.user-7", [true, false, false]),
     ("nexus.evt.claim.port-7", [true, false, false]),
     ("nexus.evt.workspace.a.b", [true, false, false]),
@@ -67,7 +81,9 @@ const MATRIX: [(&str, [bool; 3]); 38] = [
     ("nexus.log.ws-7.op-7.clone", [true, true, false]),
     ("nexus.parked.command.7", [true, true, false]),
     ("nexus.parked.event.7", [true, false, false]),
-    ("$KV.nexus_nodes.node-7", [true, true, false]),
+    ("nexus.log.ws-7.op-7", [true, false, false]),
+    ("$KV.nexus_nodes.MINE", [true, true, false]),
+    ("$KV.nexus_nodes.OTHER", [true, false, false]),
     ("$KV.nexus_user_keys.user-7", [true, false, false]),
     ("$JS.API.INFO", [true, true, true]),
     ("$JS.API.STREAM.INFO.NEXUS_EVENTS", [true, false, true]),
@@ -94,15 +110,31 @@ const MATRIX: [(&str, [bool; 3]); 38] = [
         [true, false, false],
     ),
     (
-        "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.c.nexus.cmd.fake.any.*",
+        "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.worker-fake-any.nexus.cmd.fake.any.*",
         [true, true, false],
     ),
     (
-        "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.c.nexus.cmd.>",
+        "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.worker-fake-MINE.nexus.cmd.fake.MINE.*",
+        [true, true, false],
+    ),
+    (
+        "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.worker-fake-OTHER.nexus.cmd.fake.OTHER.*",
         [true, false, false],
     ),
     (
-        "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.c",
+        "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.worker-fake-MINE.nexus.cmd.fake.OTHER.*",
+        [true, false, false],
+    ),
+    (
+        "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.worker-docker-any.nexus.cmd.docker.any.*",
+        [true, false, false],
+    ),
+    (
+        "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.worker-fake-any.nexus.cmd.>",
+        [true, false, false],
+    ),
+    (
+        "$JS.API.CONSUMER.CREATE.NEXUS_COMMANDS.worker-fake-any",
         [true, false, false],
     ),
     (
@@ -114,21 +146,56 @@ const MATRIX: [(&str, [bool; 3]); 38] = [
         [true, false, false],
     ),
     (
-        "$JS.API.CONSUMER.MSG.NEXT.NEXUS_COMMANDS.c",
+        "$JS.API.CONSUMER.MSG.NEXT.NEXUS_COMMANDS.worker-fake-any",
         [true, true, false],
     ),
-    ("$JS.ACK.NEXUS_COMMANDS.c.1.1.1.1.1", [true, true, false]),
+    (
+        "$JS.API.CONSUMER.MSG.NEXT.NEXUS_COMMANDS.worker-fake-MINE",
+        [true, true, false],
+    ),
+    (
+        "$JS.API.CONSUMER.MSG.NEXT.NEXUS_COMMANDS.worker-fake-OTHER",
+        [true, false, false],
+    ),
+    (
+        "$JS.API.CONSUMER.MSG.NEXT.NEXUS_COMMANDS.worker-docker-any",
+        [true, false, false],
+    ),
+    (
+        "$JS.ACK.NEXUS_COMMANDS.worker-fake-any.1.1.1.1.1",
+        [true, true, false],
+    ),
+    (
+        "$JS.ACK.NEXUS_COMMANDS.worker-fake-MINE.1.1.1.1.1",
+        [true, true, false],
+    ),
+    (
+        "$JS.ACK.NEXUS_COMMANDS.worker-fake-OTHER.1.1.1.1.1",
+        [true, false, false],
+    ),
     ("$JS.ACK.NEXUS_PARKED.c.1.1.1.1.1", [true, false, false]),
     ("$SYS.REQ.SERVER.PING", [false, false, false]),
     // Replies: nobody forges one.
     ("_INBOX_control-plane.x", [false, false, false]),
-    ("_INBOX_worker.x", [false, false, false]),
+    ("_INBOX_worker.MINE.x", [false, false, false]),
+    ("_INBOX_worker.OTHER.x", [false, false, false]),
     ("_INBOX_cli.x", [false, false, false]),
-    // Streams: opened by the control plane only, answered by workers.
-    ("nexus.link.node-7.stream-7", [true, false, false]),
+    // Streams: opened by the control plane only, answered by the worker that was asked.
+    ("nexus.link.MINE.stream-7", [true, false, false]),
+    ("nexus.link.OTHER.stream-7", [true, false, false]),
+    ("nexus.ticket.MINE", [true, false, false]),
+    ("nexus.ticket.OTHER", [true, false, false]),
+    (
+        "_INBOX_control-plane.link.MINE.gateway-7.stream-7",
+        [false, true, false],
+    ),
+    (
+        "_INBOX_control-plane.link.OTHER.gateway-7.stream-7",
+        [false, false, false],
+    ),
     (
         "_INBOX_control-plane.link.gateway-7.stream-7",
-        [false, true, false],
+        [false, false, false],
     ),
     ("_INBOX_control-plane.link.x", [false, false, false]),
 ];
@@ -138,9 +205,10 @@ async fn the_matrix_of_publishing() {
     let server = TestServer::start().await;
     server.bus().await;
     for (subject, allowed) in MATRIX {
-        for (role, allowed) in Role::ALL.into_iter().zip(allowed) {
+        let subject = named(subject);
+        for (role, allowed) in roles().into_iter().zip(allowed) {
             assert_eq!(
-                may_publish(&server, role, subject).await,
+                may_publish(&server, role, &subject).await,
                 allowed,
                 "{role:?} {subject}"
             );
@@ -151,7 +219,7 @@ async fn the_matrix_of_publishing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_hears_what_is_not_for_them() {
     let server = TestServer::start().await;
-    for role in Role::ALL {
+    for role in roles() {
         for subject in [
             "nexus.evt.>",
             "nexus.cmd.>",
@@ -160,6 +228,10 @@ async fn nobody_hears_what_is_not_for_them() {
             "$JS.>",
             "$KV.>",
             "*.>",
+            "nexus.link.>",
+            "nexus.link.*.*",
+            "nexus.ticket.*",
+            "_INBOX_worker.>",
         ] {
             for queue in [false, true] {
                 let allowed = may_subscribe(&server, role, subject, queue).await;
@@ -167,8 +239,18 @@ async fn nobody_hears_what_is_not_for_them() {
             }
         }
         assert!(may_subscribe(&server, role, &format!("{}.x", role.inbox()), false).await);
-        let streams = may_subscribe(&server, role, "nexus.link.node-7.*", false).await;
-        assert_eq!(streams, role == Role::Worker, "{role:?} hears streams");
+        let is_worker = matches!(role, Role::Worker(_));
+        for (subject, allowed) in [
+            ("nexus.link.MINE.*", is_worker),
+            ("nexus.ticket.MINE", is_worker),
+            // What is for another worker, and what it is answered.
+            ("nexus.link.OTHER.*", false),
+            ("nexus.ticket.OTHER", false),
+            ("_INBOX_worker.OTHER.>", false),
+        ] {
+            let hears = may_subscribe(&server, role, &named(subject), false).await;
+            assert_eq!(hears, allowed, "{role:?} hears {subject}");
+        }
     }
 }
 
@@ -176,14 +258,14 @@ async fn nobody_hears_what_is_not_for_them() {
 async fn without_a_key_nobody_comes_in() {
     let server = TestServer::start().await;
     assert!(async_nats::connect(server.url()).await.is_err());
-    let options =
-        nexus_nats::Options::new([server.url()], Role::Worker).patience(Duration::from_millis(100));
+    let options = nexus_nats::Options::new([server.url()], Role::Worker(node()))
+        .patience(Duration::from_millis(100));
     assert!(Bus::connect(options).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_can_do_all_of_its_work() {
-    use crate::sample::{command, node, workspace};
+    use crate::sample::{command, workspace};
     use nexus_events::aggregate::Aggregate;
     use nexus_events::node::{Heartbeat, Node, NodeCommand, NodeProfile};
     use nexus_events::spec::{Capabilities, Provider};
@@ -192,7 +274,7 @@ async fn a_worker_can_do_all_of_its_work() {
 
     let server = TestServer::start().await;
     let control = server.bus().await;
-    let bus = server.bus_as(Role::Worker).await;
+    let bus = server.worker_bus().await;
     let (node, workspace) = (node(), workspace());
     let work = command(workspace, Some(node));
     CommandQueue::on(&control).publish(&work).await.unwrap();

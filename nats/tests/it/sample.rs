@@ -79,7 +79,11 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 /// A client that is not ours, with the rights of the control plane.
 pub(crate) async fn bare_client(server: &TestServer) -> async_nats::Client {
-    let role = Role::ControlPlane;
+    bare_client_as(server, Role::ControlPlane).await
+}
+
+/// A client that is not ours, with the rights of `role`.
+pub(crate) async fn bare_client_as(server: &TestServer, role: Role) -> async_nats::Client {
     let seed = std::fs::read_to_string(server.embedded().seed_file(role)).unwrap();
     async_nats::ConnectOptions::new()
         .nkey(seed.trim().to_owned())

@@ -1,8 +1,4 @@
-//! The node a worker is: an identity that survives it, and its place in the log.
-
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+//! The place of a worker's node in the log.
 
 use jiff::Timestamp;
 use nexus_events::aggregate::Aggregate as _;
@@ -12,83 +8,6 @@ use nexus_events::node::{Node, NodeCommand, NodeProfile, NodeRejection};
 use nexus_nats::repository::LoadError;
 use nexus_nats::{ExecuteError, Log, Repository, Snapshot};
 use uuid::Uuid;
-
-/// A worker's folder: who it is, and what it keeps of its workspaces.
-#[derive(Debug, Clone)]
-pub struct NodeHome {
-    folder: PathBuf,
-}
-
-/// Why a worker does not know who it is.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeIdentityError {
-    /// The folder or file cannot be used.
-    #[error("keeping the node's identity in {}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The file holds no id. It is not replaced: the machines of this node would be nobody's.
-    #[error("{} holds no node id; restore it, or remove it to become a new node", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-    },
-}
-
-impl NodeHome {
-    /// This folder, made when missing (for the owner only).
-    ///
-    /// # Errors
-    /// It cannot be made.
-    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, NodeIdentityError> {
-        use std::os::unix::fs::DirBuilderExt as _;
-        let folder = folder.into();
-        match fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-        {
-            Ok(()) => Ok(Self { folder }),
-            Err(source) => Err(NodeIdentityError::File {
-                path: folder,
-                source,
-            }),
-        }
-    }
-
-    /// The folder.
-    pub fn folder(&self) -> &PathBuf {
-        &self.folder
-    }
-
-    /// Who this worker is: drawn once, then the same for ever.
-    ///
-    /// # Errors
-    /// See [`NodeIdentityError`].
-    pub fn node(&self) -> Result<NodeId, NodeIdentityError> {
-        let path = self.folder.join("node");
-        match fs::read_to_string(&path) {
-            Ok(text) => match text.trim().parse() {
-                Ok(node) => Ok(node),
-                Err(_) => Err(NodeIdentityError::Unreadable { path }),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let node = NodeId::from_uuid(Uuid::now_v7());
-                // By rename, so that a crash leaves an id or none.
-                let part = path.with_extension("part");
-                let kept =
-                    fs::write(&part, format!("{node}\n")).and_then(|()| fs::rename(&part, &path));
-                kept.map(|()| node)
-                    .map_err(|source| NodeIdentityError::File { path, source })
-            }
-            Err(source) => Err(NodeIdentityError::File { path, source }),
-        }
-    }
-}
 
 /// Why the log does not know of a node's comings and goings.
 #[derive(Debug, thiserror::Error)]
@@ -187,23 +106,5 @@ impl Membership {
         let outcome = outcome.map_err(|source| NodeError::Execute { node, source })?;
         self.snapshot = outcome.snapshot;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_node_stays_who_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let home = NodeHome::open(folder.path().join("docker")).unwrap();
-        let node = home.node().unwrap();
-        assert_eq!(home.node().unwrap(), node);
-        fs::write(home.folder().join("node"), "scribble").unwrap();
-        assert!(matches!(
-            home.node(),
-            Err(NodeIdentityError::Unreadable { .. })
-        ));
     }
 }

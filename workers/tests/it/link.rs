@@ -8,9 +8,10 @@ use nexus_events::node::Heartbeat;
 use nexus_init_protocol::{
     BoxFuture, Client, ClientError, ExecSpec, ExitOutcome, InitStream, Reach,
 };
+use nexus_nats::link::tls::{LinkKey, TlsListen};
 use nexus_nats::link::{LinkListen, LinkOptions, LinkStream, Links, Way, serve};
 use nexus_nats::testing::TestServer;
-use nexus_nats::{Heartbeats, Log, Role};
+use nexus_nats::{Heartbeats, Log};
 use nexus_workers::link::InitDoors;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,9 @@ impl Reach for Line {
         Box::pin(async move {
             match self.links.open(self.node, self.workspace).await {
                 Ok(LinkStream::Direct(stream)) => Ok(InitStream::Unix(stream)),
-                Ok(stream @ LinkStream::Relayed(_)) => Ok(InitStream::Other(Box::new(stream))),
+                Ok(stream @ (LinkStream::Tls(_) | LinkStream::Relayed(_))) => {
+                    Ok(InitStream::Other(Box::new(stream)))
+                }
                 Err(error) => Err(io::Error::other(error)),
             }
         })
@@ -45,9 +48,14 @@ async fn programs_are_run_over_the_link_while_the_workspace_runs() {
     let create = world.create(&[]).await;
     worker.perform(&create, false).await;
 
-    let listen = LinkListen::at(&world.folder.path().join("link.sock")).unwrap();
+    let folder = world.folder.path();
+    let key = LinkKey::kept_in(&folder.join("link.key")).unwrap();
+    let tls = TlsListen::at(([127, 0, 0, 1], 0).into(), None, &key).unwrap();
+    let listen = LinkListen::at(&folder.join("link.sock"))
+        .unwrap()
+        .and_tls(tls);
     let stop = CancellationToken::new();
-    let theirs = server.bus_as(Role::Worker).await;
+    let theirs = server.worker_bus().await;
     let heartbeat = Heartbeat {
         node: world.node,
         at: jiff::Timestamp::now(),
@@ -59,9 +67,9 @@ async fn programs_are_run_over_the_link_while_the_workspace_runs() {
     let doors = Arc::new(InitDoors::of(&worker));
     let serving = tokio::spawn(serve(theirs, world.node, doors, listen, stop.clone()));
 
-    let clients = [Way::Direct, Way::Relay].map(|way| {
+    let clients = [Way::Direct, Way::Tls, Way::Relay].map(|way| {
         Client::over(Arc::new(Line {
-            links: Links::on(&bus, LinkOptions { only: Some(way) }),
+            links: Links::on(&bus, LinkOptions::only(way)),
             node: world.node,
             workspace: create.workspace,
         }))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nexus_events::workspace::{Phase, WorkspaceEvent};
 use nexus_nats::testing::TestServer;
-use nexus_nats::{CommandQueue, Log, Published, Role};
+use nexus_nats::{CommandQueue, Log, Published};
 use nexus_workers::fake::{Call, FakeProvider, Reaction};
 use nexus_workers::runtime::{Runtime, RuntimeOptions};
 use tokio::task::JoinHandle;
@@ -40,7 +40,7 @@ impl Plane {
         &self,
         stop: &CancellationToken,
     ) -> (Runtime<FakeProvider>, JoinHandle<()>) {
-        let bus = self.server.bus_as(Role::Worker).await;
+        let bus = self.server.worker_bus().await;
         let world = World {
             log: Log::on(&bus),
             engine: self.world.engine.clone(),

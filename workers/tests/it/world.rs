@@ -40,7 +40,8 @@ impl World {
     pub(crate) fn over(log: Log) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = FakeEngine::in_folder(folder.path());
-        let node = NodeId::from_uuid(Uuid::now_v7());
+        // A server of a test has a user for its worker.
+        let node = nexus_nats::testing::node();
         Self {
             log,
             engine,

@@ -50,11 +50,11 @@ pub(in crate::link) async fn serve(
         Some(grant) => {
             let shared = Arc::new(Shared::new(grant, asked.limit));
             let taken = Taken {
-                place: table.insert(asked.stream, Arc::clone(&shared)),
+                place: table.insert(node, asked.stream, Arc::clone(&shared)),
                 wire: Wire {
                     bus: table.bus.clone(),
                     to: asked.back.clone(),
-                    back: table.side.subject(asked.stream),
+                    back: table.side.subject(node, asked.stream),
                 },
                 shared,
             };

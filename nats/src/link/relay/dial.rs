@@ -52,11 +52,11 @@ impl Dialer {
         let limit = grant.bytes() as u64;
         let shared = Arc::new(Shared::new(grant, 0));
         let stream = StreamId::draw();
-        let place = self.table.insert(stream, Arc::clone(&shared));
+        let place = self.table.insert(node, stream, Arc::clone(&shared));
         let wire = Wire {
             bus: self.table.bus.clone(),
-            to: Side::Worker(node).subject(stream),
-            back: self.table.side.subject(stream),
+            to: Side::Worker(node).subject(node, stream),
+            back: self.table.side.subject(node, stream),
         };
         let pumping = pump(Arc::clone(&shared), wire.clone());
         tokio::spawn(async move {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_nats::{Message, StatusCode, Subject, Subscriber};
 use futures::StreamExt as _;
-use nexus_events::id::WorkspaceId;
+use nexus_events::id::{NodeId, WorkspaceId};
 use tokio_util::sync::CancellationToken;
 
 use super::address::{Side, StreamId};
@@ -19,7 +19,9 @@ pub(super) struct Table {
     pub(super) bus: Bus,
     pub(super) side: Side,
     pool: Pool,
-    streams: Mutex<HashMap<StreamId, Arc<Shared>>>,
+    /// By the subject each is heard on, which says the node: another node's frames are no frames
+    /// of the stream.
+    streams: Mutex<HashMap<String, Arc<Shared>>>,
 }
 
 /// A request for a stream that is not in the table.
@@ -35,12 +37,12 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) struct Place {
     table: Arc<Table>,
-    stream: StreamId,
+    heard: String,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.table.lock().remove(&self.stream);
+        self.table.lock().remove(&self.heard);
     }
 }
 
@@ -64,10 +66,16 @@ impl Table {
         self.pool.take()
     }
 
-    pub(super) fn insert(self: &Arc<Self>, stream: StreamId, shared: Arc<Shared>) -> Place {
-        self.lock().insert(stream, shared);
+    pub(super) fn insert(
+        self: &Arc<Self>,
+        node: NodeId,
+        stream: StreamId,
+        shared: Arc<Shared>,
+    ) -> Place {
+        let heard = self.side.subject(node, stream).to_string();
+        self.lock().insert(heard.clone(), shared);
         let table = Arc::clone(self);
-        Place { table, stream }
+        Place { table, heard }
     }
 
     /// Hears until `stop`; new streams are handed to `open`.
@@ -95,7 +103,7 @@ impl Table {
 
     async fn take(&self, message: Message) -> Option<Asked> {
         let stream = StreamId::of(&message.subject)?;
-        let known = self.lock().get(&stream).cloned();
+        let known = self.lock().get(message.subject.as_str()).cloned();
         if message.status == Some(StatusCode::NO_RESPONDERS) {
             known.iter().for_each(|shared| shared.unheard());
             return None;
@@ -148,7 +156,7 @@ impl Table {
         self.lock().len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Arc<Shared>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Shared>>> {
         // Every change is a single insert or remove, so a panic elsewhere leaves nothing torn.
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }

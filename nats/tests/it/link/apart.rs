@@ -53,7 +53,7 @@ async fn worker(
     // Somebody listens here, and nobody gets there from outside.
     let listener = TcpListener::bind((WORKER, 0)).await.unwrap();
     closed.send(listener.local_addr().unwrap()).unwrap();
-    let options = Options::new([format!("nats://{PLANE}:{NATS}")], Role::Worker);
+    let options = Options::new([format!("nats://{PLANE}:{NATS}")], Role::Worker(node()));
     let bus = Bus::connect(options.seed_file(seed)).await.unwrap();
     let (doors, mut inside) = TestDoors::new();
     tokio::spawn(async move {
@@ -76,7 +76,7 @@ async fn plane(seed: oneshot::Sender<std::path::PathBuf>, closed: oneshot::Recei
     let front = TcpListener::bind((PLANE, NATS)).await.unwrap();
     let inner = server.url().trim_start_matches("nats://").to_owned();
     tokio::spawn(front_door(front, inner, cut.clone(), accepted));
-    seed.send(server.embedded().seed_file(Role::Worker))
+    seed.send(server.embedded().seed_file(Role::Worker(node())))
         .unwrap();
     let closed = soon("the worker", closed).await.unwrap();
     let direct = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(closed));

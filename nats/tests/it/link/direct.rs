@@ -1,15 +1,15 @@
 //! The direct way: a connected socket is handed over, and nobody is between any more.
 
-use nexus_events::id::NodeId;
 use nexus_events::node::LinkAddress;
 use nexus_nats::Role;
 use nexus_nats::link::{
     LinkError, LinkListen, LinkOptions, LinkStream, Links, Way, serve, this_host,
 };
+use nexus_nats::testing::other_node;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
-use super::world::{TestDoors, World, node, only, running, stopped, tell};
+use super::world::{TestDoors, World, node, running, stopped, tell};
 use crate::sample::soon;
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn a_refusal_is_not_asked_for_again_on_another_way() {
 
 #[tokio::test]
 async fn the_relay_is_taken_where_told_and_where_the_socket_is_dead() {
-    let mut world = World::direct(only(Way::Relay)).await;
+    let mut world = World::direct(LinkOptions::only(Way::Relay)).await;
     let (stream, _inside) = world.open().await;
     assert!(matches!(stream, LinkStream::Relayed(_)));
 
@@ -57,8 +57,8 @@ async fn the_socket_of_another_node_is_passed_over() {
     let listen = LinkListen::at(&path).unwrap();
     tell(&world.server, listen.addresses()).await;
     let (doors, _) = TestDoors::new();
-    let bus = world.server.bus_as(Role::Worker).await;
-    let other = NodeId::derived("another node");
+    let other = other_node();
+    let bus = world.server.bus_as(Role::Worker(other)).await;
     tokio::spawn(serve(bus, other, doors, listen, CancellationToken::new()));
     let bus = world.server.bus_as(Role::ControlPlane).await;
     world.links = Links::on(&bus, LinkOptions::default());
@@ -75,7 +75,7 @@ async fn without_an_address_on_this_host_there_is_no_direct_way() {
     };
     tell(&world.server, vec![elsewhere, LinkAddress::Unknown]).await;
     let bus = world.server.bus_as(Role::ControlPlane).await;
-    let links = Links::on(&bus, only(Way::Direct));
+    let links = Links::on(&bus, LinkOptions::only(Way::Direct));
     let answer = soon("an answer", links.open(node(), running())).await;
     assert!(
         matches!(answer, Err(LinkError::NotDirect { .. })),

@@ -1,13 +1,15 @@
 //! What a relayed stream promises while NATS, the worker or the gateway fails.
 
+use futures::StreamExt as _;
 use nexus_nats::Role;
 use nexus_nats::link::{LinkListen, LinkStream, serve};
+use nexus_nats::testing::other_node;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
 use super::world::{TestDoors, World, content, node};
-use crate::sample::soon;
+use crate::sample::{bare_client_as, soon};
 
 const MIB: usize = 1 << 20;
 /// Bytes carried each way while NATS is killed again and again.
@@ -61,7 +63,7 @@ async fn a_worker_that_was_killed_ends_its_streams_once_another_takes_its_place(
     let (mut outside, _inside) = world.open().await;
     world.worker.abort();
     let (doors, _) = TestDoors::new();
-    let bus = world.server.bus_as(Role::Worker).await;
+    let bus = world.server.worker_bus().await;
     let stop = CancellationToken::new();
     tokio::spawn(serve(bus, node(), doors, LinkListen::nowhere(), stop));
     outside.write_all(b"anybody there?").await.unwrap();
@@ -105,4 +107,33 @@ async fn a_gateway_that_is_gone_ends_its_streams_inside() {
 
 async fn ended(inside: &mut UnixStream) -> usize {
     soon("the end inside", inside.read(&mut [0])).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_worker_cannot_speak_for_another_even_when_it_knows_the_stream() {
+    let mut world = World::relayed().await;
+    let mine = bare_client_as(&world.server, Role::Worker(node())).await;
+    let mut heard = mine
+        .subscribe(format!("nexus.link.{}.*", node()))
+        .await
+        .unwrap();
+    mine.flush().await.unwrap();
+    let (mut outside, mut inside) = world.open().await;
+    let asked = soon("the request", heard.next()).await.unwrap();
+    let back = asked.reply.unwrap().to_string();
+    let foreign = bare_client_as(&world.server, Role::Worker(other_node())).await;
+    let theirs = back.replace(&node().to_string(), &other_node().to_string());
+    // Said on its own subject, and on the other's, which the server does not let through.
+    for subject in [theirs, back.clone()] {
+        foreign.publish(subject, "Rforged".into()).await.unwrap();
+    }
+    foreign.flush().await.unwrap();
+    let mut word = [0; 4];
+    inside.write_all(b"here").await.unwrap();
+    soon("a word", outside.read_exact(&mut word)).await.unwrap();
+    assert_eq!(&word, b"here");
+    // The node's own worker ends it by the same words.
+    mine.publish(back, "Rforged".into()).await.unwrap();
+    let error = soon("its end", outside.read(&mut word)).await.unwrap_err();
+    assert!(error.to_string().contains("forged"), "{error}");
 }

@@ -1,15 +1,18 @@
 //! A server, a gateway, a worker, and what the worker's doors lead to.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, stream};
-use nexus_events::id::{NodeId, WorkspaceId};
+use nexus_events::id::WorkspaceId;
 use nexus_events::node::{Heartbeat, LinkAddress};
-use nexus_nats::link::{Doors, LinkError, LinkListen, LinkOptions, LinkStream, Links, Way, serve};
+use nexus_nats::Heartbeats;
+use nexus_nats::link::tls::{LinkKey, TlsListen};
+use nexus_nats::link::{Doors, LinkError, LinkListen, LinkOptions, LinkStream, Links, serve};
 use nexus_nats::testing::TestServer;
-use nexus_nats::{Heartbeats, Role};
+pub(super) use nexus_nats::testing::node;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
@@ -18,11 +21,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::sample::soon;
-
-/// The node everything is about.
-pub(super) fn node() -> NodeId {
-    NodeId::derived("a node of the link")
-}
 
 /// The workspace that runs.
 pub(super) fn running() -> WorkspaceId {
@@ -63,33 +61,48 @@ pub(super) struct World {
     pub(super) inside: mpsc::UnboundedReceiver<UnixStream>,
     pub(super) worker: JoinHandle<()>,
     pub(super) stop: CancellationToken,
+    /// What the heartbeat tells.
+    pub(super) addresses: Vec<LinkAddress>,
     folder: tempfile::TempDir,
 }
 
 impl World {
     /// With a worker that nobody reaches directly.
     pub(super) async fn relayed() -> Self {
-        Self::new(LinkOptions::default(), false).await
+        Self::new(LinkOptions::default(), |_| LinkListen::nowhere()).await
     }
 
     /// With a worker that listens on this host.
     pub(super) async fn direct(options: LinkOptions) -> Self {
-        Self::new(options, true).await
+        let socket = |folder: &Path| LinkListen::at(&folder.join("link.sock")).unwrap();
+        Self::new(options, socket).await
     }
 
-    async fn new(options: LinkOptions, listens: bool) -> Self {
+    /// With a worker that listens for other hosts.
+    pub(super) async fn tls(options: LinkOptions) -> Self {
+        Self::tls_as(options, None).await
+    }
+
+    /// The same, telling this address instead of its own.
+    pub(super) async fn tls_as(options: LinkOptions, advertised: Option<String>) -> Self {
+        let port = |folder: &Path| {
+            let key = LinkKey::kept_in(&folder.join("link.key")).unwrap();
+            let tls = TlsListen::at(([127, 0, 0, 1], 0).into(), advertised, &key);
+            LinkListen::nowhere().and_tls(tls.unwrap())
+        };
+        Self::new(options, port).await
+    }
+
+    async fn new(options: LinkOptions, listen: impl FnOnce(&Path) -> LinkListen) -> Self {
         let server = TestServer::start().await;
         let bus = server.bus().await;
         let folder = tempfile::tempdir().unwrap();
-        let listen = if listens {
-            LinkListen::at(&folder.path().join("link.sock")).unwrap()
-        } else {
-            LinkListen::nowhere()
-        };
-        tell(&server, listen.addresses()).await;
+        let listen = listen(folder.path());
+        let addresses = listen.addresses();
+        tell(&server, addresses.clone()).await;
         let (doors, inside) = TestDoors::new();
         let stop = CancellationToken::new();
-        let worker_bus = server.bus_as(Role::Worker).await;
+        let worker_bus = server.worker_bus().await;
         let worker = tokio::spawn(serve(worker_bus, node(), doors, listen, stop.clone()));
         Self {
             links: Links::on(&bus, options),
@@ -97,11 +110,12 @@ impl World {
             inside,
             worker,
             stop,
+            addresses,
             folder,
         }
     }
 
-    pub(super) fn folder(&self) -> &std::path::Path {
+    pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -134,12 +148,8 @@ pub(super) async fn tell(server: &TestServer, link: Vec<LinkAddress>) {
         free_slots: 1,
         link,
     };
-    let bus = server.bus_as(Role::Worker).await;
+    let bus = server.worker_bus().await;
     Heartbeats::on(&bus).beat(&heartbeat).await.unwrap();
-}
-
-pub(super) const fn only(way: Way) -> LinkOptions {
-    LinkOptions { only: Some(way) }
 }
 
 /// `length` bytes that no mistake reproduces: every eighth byte begins a number of its own.

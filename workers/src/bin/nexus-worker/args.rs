@@ -1,9 +1,11 @@
 //! What the worker is told on its command line. Nothing secret: credentials are named by file.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use nexus_events::spec::Provider;
+use nexus_nats::NodeHome;
 
 /// Takes commands for one provider and brings machines about.
 #[derive(Debug, Parser)]
@@ -41,6 +43,18 @@ pub(crate) struct WorkerArgs {
     /// The address workspaces' ports are listened on
     #[arg(long, global = true, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS")]
     pub(crate) bind: IpAddr,
+    /// Where control planes on other hosts may connect, by TLS; without it, and where they do not
+    /// get there, all goes over NATS
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    pub(crate) link_listen: Option<SocketAddr>,
+    /// What they are told to connect to, where that is not what is listened on
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT",
+        requires = "link_listen"
+    )]
+    pub(crate) link_advertise: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -52,23 +66,23 @@ pub(crate) enum ProviderArg {
 }
 
 impl ProviderArg {
-    pub(crate) const fn as_str(self) -> &'static str {
+    const fn provider(self) -> Provider {
         match self {
-            Self::Docker => "docker",
-            Self::Process => "process",
+            Self::Docker => Provider::Docker,
+            Self::Process => Provider::Process,
         }
     }
 }
 
 impl WorkerArgs {
     /// The worker's own folder.
-    pub(crate) fn folder(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn node_home(&self) -> anyhow::Result<NodeHome> {
         let home = match (&self.home, std::env::var_os("HOME")) {
             (Some(home), _) => home.clone(),
             (None, Some(home)) => PathBuf::from(home).join(".nexus"),
             (None, None) => anyhow::bail!("neither --home nor HOME is set"),
         };
         let home = std::path::absolute(home)?;
-        Ok(home.join("workers").join(self.provider.as_str()))
+        Ok(NodeHome::of(&home, self.provider.provider())?)
     }
 }

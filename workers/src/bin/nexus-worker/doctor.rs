@@ -8,7 +8,6 @@ use nexus_workers::init;
 use nexus_workers::provider::{MachineSpec, Progress, Provider};
 use nexus_workers::providers::docker::{DockerOptions, DockerProvider};
 use nexus_workers::providers::process::{ProcessOptions, ProcessProvider};
-use nexus_workers::runtime::NodeHome;
 use uuid::Uuid;
 
 use super::args::{ProviderArg, WorkerArgs};
@@ -31,7 +30,8 @@ pub(crate) async fn doctor(args: &WorkerArgs) -> anyhow::Result<ExitCode> {
             Err(error) => Err(error.to_string()),
         },
     });
-    if let (Ok(binary), Ok(folder)) = (binary, args.folder()) {
+    if let (Ok(binary), Ok(home)) = (binary, args.node_home()) {
+        let folder = home.folder();
         findings.extend(match args.provider {
             ProviderArg::Docker => {
                 engine(DockerProvider::new(DockerOptions::new(
@@ -65,8 +65,7 @@ pub(crate) async fn doctor(args: &WorkerArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn home(args: &WorkerArgs) -> Finding {
-    let opened = args.folder().and_then(|folder| Ok(NodeHome::open(folder)?));
-    let good = match opened {
+    let good = match args.node_home() {
         Ok(home) => Ok(home.folder().display().to_string()),
         Err(error) => Err(format!("{error:#}")),
     };

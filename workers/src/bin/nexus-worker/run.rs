@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use nexus_events::node::NodeProfile;
+use nexus_nats::link::tls::{LinkKey, TlsListen};
 use nexus_nats::link::{self, LinkListen};
-use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, Options, Role, StepLogs};
+use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, NodeHome, Options, Role, StepLogs};
 use nexus_workers::init;
 use nexus_workers::link::InitDoors;
 use nexus_workers::ports::Ports;
 use nexus_workers::provider::Provider;
 use nexus_workers::providers::docker::{DockerOptions, DockerProvider};
 use nexus_workers::providers::process::{ProcessOptions, ProcessProvider};
-use nexus_workers::runtime::{Membership, NodeHome, Output, Positions, Runtime, RuntimeOptions};
+use nexus_workers::runtime::{Membership, Output, Positions, Runtime, RuntimeOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -36,7 +37,7 @@ pub(crate) async fn run(args: WorkerArgs) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let stop = stop_on_signal()?;
-    let home = NodeHome::open(args.folder()?)?;
+    let home = args.node_home()?;
     let bus = connect(&args).await?;
     let log = Log::on(&bus);
     let binary = init::locate().context("looking for nexus-init")?;
@@ -91,8 +92,7 @@ impl Life<'_> {
         tracing::info!(%node, engine = profile.engine, "the worker starts");
         let membership = Membership::join(self.log.clone(), node, profile).await?;
         let provider = make(&instance(&self.log).await?).context("preparing the provider")?;
-        let listen = LinkListen::at(&self.home.folder().join("link.sock"))
-            .context("listening for the link")?;
+        let listen = self.listen().context("listening for the link")?;
         let runtime = Runtime::new(
             provider,
             node,
@@ -116,6 +116,18 @@ impl Life<'_> {
             Err(error) => tracing::warn!(%error, "machines are compared with the log later"),
         }
         self.work(&runtime, membership, listen).await
+    }
+
+    /// On this host always, for others when told to.
+    fn listen(&self) -> std::io::Result<LinkListen> {
+        let listen = LinkListen::at(&self.home.folder().join("link.sock"))?;
+        let Some(address) = self.args.link_listen else {
+            return Ok(listen);
+        };
+        let key = LinkKey::kept_in(&self.home.folder().join("link.key"))?;
+        let tls = TlsListen::at(address, self.args.link_advertise.clone(), &key)?;
+        tracing::info!(%address, key = %key.pin(), "the link is listened for by TLS");
+        Ok(listen.and_tls(tls))
     }
 
     /// A worker whose engine does not run joins all the same: its commands then fail with a cause
@@ -201,7 +213,8 @@ async fn instance(log: &Log) -> anyhow::Result<String> {
 
 pub(crate) async fn connect(args: &WorkerArgs) -> anyhow::Result<Bus> {
     let url = args.nats_url.as_deref().unwrap_or("nats://127.0.0.1:4222");
-    let mut options = Options::new([url], Role::Worker);
+    let node = args.node_home()?.node()?;
+    let mut options = Options::new([url], Role::Worker(node));
     if let Some(file) = &args.nats_creds {
         options = options.seed_file(file);
     }
