@@ -51,6 +51,23 @@ fn three_hundred_histories_of_trouble_break_no_rule() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What simulations found once.
+#[test]
+fn what_broke_a_rule_once_does_not_again() -> anyhow::Result<()> {
+    let runs = runs(Plant::Nothing)?;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/simulation");
+    let mut played = 0;
+    for entry in std::fs::read_dir(folder).context(folder)? {
+        let path = entry?.path();
+        let script: Script = std::fs::read_to_string(&path)?.parse()?;
+        let violation = runs.one(&script, false)?.violation;
+        ensure!(violation.is_none(), "{}: {violation:?}", path.display());
+        played += 1;
+    }
+    ensure!(played > 0, "{folder} is empty");
+    Ok(())
+}
+
 fn is_found_and_made_short(plant: Plant) -> anyhow::Result<()> {
     let runs = runs(plant)?;
     let (_, failure) = runs.seeds(0, SEEDS, 2, |_| {})?;

@@ -93,9 +93,13 @@ impl Commands {
     }
 
     async fn claim_port(&self, claimant: Claimant<'_>) -> Result<u16, CommandError> {
-        // Only a request sent again can hold one already.
+        // Only a request sent again can hold one already. What is projected may be a moment old,
+        // and the first attempt may have let go of it: the claim itself says.
         if claimant.context.idempotency_key.is_some()
             && let Some(port) = self.queries.port_of(claimant.workspace)?
+            && let Ok(()) = self
+                .try_claim(claimant, &ClaimId::Port(port), SignedDuration::ZERO)
+                .await?
         {
             return Ok(port);
         }

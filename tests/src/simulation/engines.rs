@@ -77,9 +77,12 @@ pub(super) struct Found {
 }
 
 impl Machines {
-    /// What there is now, and what was made twice.
-    pub(super) fn look(&mut self, engines: &[FakeEngine]) -> (Vec<Found>, Option<String>) {
-        let (mut found, mut twice) = (Vec::new(), None);
+    /// What there is now, and the workspaces for which another machine was made since the last look.
+    pub(super) fn look(
+        &mut self,
+        engines: &[FakeEngine],
+    ) -> (Vec<Found>, Vec<(WorkspaceId, String)>) {
+        let (mut found, mut again) = (Vec::new(), Vec::new());
         for (node, engine) in engines.iter().enumerate() {
             for machine in engine.machines() {
                 let workspace = machine.workspace;
@@ -88,7 +91,7 @@ impl Machines {
                 if !made.contains(&this) {
                     made.push(this);
                     if made.len() > 1 {
-                        twice = Some(format!("machines of {workspace}: {made:?}"));
+                        again.push((workspace, format!("machines of {workspace}: {made:?}")));
                     }
                 }
                 found.push(Found {
@@ -98,6 +101,6 @@ impl Machines {
                 });
             }
         }
-        (found, twice)
+        (found, again)
     }
 }

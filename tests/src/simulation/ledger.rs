@@ -3,7 +3,7 @@
 //! The states are folded by the product's own `evolve`, the rules are written here a second time:
 //! a decider that breaks one is not asked whether it did.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use nexus_events::aggregate::Aggregate as _;
@@ -51,6 +51,8 @@ pub(super) struct Ledger {
     pub(super) workspaces: BTreeMap<WorkspaceId, Workspace>,
     pub(super) operations: HashMap<OperationId, Accepted>,
     pub(super) claims: BTreeMap<ClaimId, Option<WorkspaceId>>,
+    /// Workspaces one of whose deletes failed.
+    pub(super) undeleted: BTreeSet<WorkspaceId>,
 }
 
 impl Ledger {
@@ -225,6 +227,9 @@ impl Ledger {
                     broken("an operation has one outcome", "an outcome")?;
                 }
                 self.end(*operation, End::Failed, now);
+                if state.phase == Phase::Deleting {
+                    self.undeleted.insert(id);
+                }
             }
             Event::MachineExited { .. }
             | Event::ServiceChanged { .. }

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::{Context as _, bail};
 
+use super::plant::Plant;
 use super::report::Report;
 use super::script::Script;
-use super::world::Plant;
 
 /// Starts runs.
 #[derive(Debug, Clone)]

@@ -139,6 +139,26 @@ pub enum Fault {
     Exit(usize, Name),
 }
 
+impl Fault {
+    /// Whom it harms, where it is one process.
+    pub(super) const fn victim(&self) -> Option<Victim> {
+        match self {
+            Self::Crash(victim, ..)
+            | Self::Cut(victim, _)
+            | Self::Deafen(victim, _)
+            | Self::Slow(victim, _)
+            | Self::Pause(victim, _)
+            | Self::Clock(victim, _) => Some(*victim),
+            Self::Leave(worker, _)
+            | Self::Mute(worker, _)
+            | Self::Fail(worker, ..)
+            | Self::Hang(worker, ..)
+            | Self::BreakSetUp(worker, _) => Some(Victim::Worker(*worker)),
+            Self::Again | Self::Exit(..) => None,
+        }
+    }
+}
+
 /// When a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {

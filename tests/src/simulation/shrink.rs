@@ -1,6 +1,6 @@
 //! Making a script that fails short: whatever it fails without is dropped.
 
-use super::script::{Script, Weather};
+use super::script::{Entry, Script, Victim, Weather, What};
 
 /// How many runs a shrinking may take.
 const MOST_RUNS: usize = 400;
@@ -50,33 +50,53 @@ pub fn shrink<E>(
 
 /// The same things in a simpler world.
 fn simpler(script: &Script) -> Vec<Script> {
-    let mut simpler = Vec::new();
-    if script.weather != Weather::Calm {
-        simpler.push(Script {
+    let (one_replica, one_worker) = (Victim::Replica(0), Victim::Worker(0));
+    let mut simpler = vec![
+        Script {
             weather: Weather::Calm,
             ..script.clone()
-        });
-    }
-    let text = script.to_string();
-    // A world without its last replica or worker, where nothing speaks of it.
-    for (who, many) in [("r", script.replicas), ("w", script.workers)] {
-        let last = format!("{who}{}", many - 1);
-        if many > 1 && !text.split_whitespace().any(|word| word == last) {
-            let mut fewer = script.clone();
-            match who {
-                "r" => fewer.replicas -= 1,
-                _ => fewer.workers -= 1,
-            }
-            simpler.push(fewer);
-        }
-    }
+        },
+        Script {
+            replicas: 1,
+            entries: mapped(script, one_replica),
+            ..script.clone()
+        },
+        Script {
+            workers: 1,
+            entries: mapped(script, one_worker),
+            ..script.clone()
+        },
+    ];
+    simpler.retain(|simpler| simpler != script);
     simpler
+}
+
+/// What happens, without what goes wrong with others than `only` among its kind.
+fn mapped(script: &Script, only: Victim) -> Vec<Entry> {
+    let mapped = |entry: &Entry| {
+        let mut entry = *entry;
+        match &mut entry.what {
+            What::Ask { replica, .. } if matches!(only, Victim::Replica(_)) => *replica = 0,
+            What::Ask { .. } => {}
+            What::Fault(fault) => match (fault.victim(), only) {
+                (Some(Victim::Replica(index)), Victim::Replica(kept))
+                | (Some(Victim::Worker(index)), Victim::Worker(kept))
+                    if index != kept =>
+                {
+                    return None;
+                }
+                (Some(Victim::Replica(_) | Victim::Worker(_)) | None, _) => {}
+            },
+        }
+        Some(entry)
+    };
+    script.entries.iter().filter_map(mapped).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulation::script::{Ask, Name, What};
+    use crate::simulation::script::{Ask, Name};
 
     #[test]
     fn what_it_fails_without_is_dropped() -> Result<(), std::convert::Infallible> {

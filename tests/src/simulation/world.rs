@@ -1,19 +1,16 @@
 //! One run: everything put together, and the loop in which everybody takes turns.
 
+mod begin;
 mod happen;
 mod settle;
 
 use std::path::PathBuf;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use nexus_control_plane::backbone::Backbone;
-use nexus_control_plane::commands::RequestContext;
-use nexus_control_plane::identity::Identity;
 use nexus_events::id::{NodeId, UserId};
 use nexus_nats::MemoryBus;
-use nexus_nats::memory::Flaws;
 use nexus_workers::fake::{FakeEngine, SetupScript};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -23,87 +20,20 @@ use super::chance::Chance;
 use super::engines::{self, Machines};
 use super::ledger::{Broken, Ledger};
 use super::net::{Action, Net};
-use super::people::{self, Told};
+use super::people::Told;
+use super::plant::Plant;
 use super::process::{self, Process};
 use super::report::{Report, Violation};
 use super::script::{Script, Victim, Weather, What};
-use super::servers::{self, Door, Worker};
+use super::servers::Door;
 use super::trace::Trace;
 use super::virtually;
 
-/// A run that takes this long on the machine's time is stuck in a loop or a lock.
-const LONGEST: Duration = Duration::from_secs(120);
 /// So many turns at one moment are a loop that waits for nothing.
 const MOST_AT_ONCE: u32 = 20_000;
-/// How long the plane and the workers have to come up, before anything goes wrong.
-const START: Duration = Duration::from_secs(60);
-
-/// A bug put in on purpose, to see that it is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Plant {
-    /// None.
-    #[default]
-    Nothing,
-    /// The log takes an append whatever it expects.
-    MissingFence,
-    /// The queue keeps a command that was acknowledged.
-    LostAcknowledgement,
-}
-
-impl Plant {
-    /// Every bug, by what it is called.
-    pub const ALL: [(&'static str, Self); 2] = [
-        ("missing-fence", Self::MissingFence),
-        ("lost-acknowledgement", Self::LostAcknowledgement),
-    ];
-
-    /// What it is called; `nothing` when there is none.
-    pub fn name(self) -> &'static str {
-        let known = Self::ALL.iter().find(|(_, plant)| *plant == self);
-        known.map_or("nothing", |(name, _)| name)
-    }
-
-    const fn flaws(self) -> Flaws {
-        Flaws {
-            unfenced: matches!(self, Self::MissingFence),
-            loses_acknowledgements: matches!(self, Self::LostAcknowledgement),
-        }
-    }
-}
-
-/// Runs a script on a thread of its own, once in the life of a process.
-///
-/// # Errors
-/// When the run cannot be made; what it shows is in the report.
-pub fn simulate(script: Script, plant: Plant, keep_trace: bool) -> anyhow::Result<Report> {
-    let run = move || {
-        virtually::begin(script.seed);
-        anyhow::ensure!(
-            virtually::wall().map(|now| now.as_secs())
-                == u64::try_from(jiff::Timestamp::now().as_second()).ok(),
-            "only the program nexus-sim can simulate: it answers its own system calls"
-        );
-        let mut world = World::new(script, plant, keep_trace)?;
-        let broken = world.play()?;
-        Ok(world.report(broken))
-    };
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::Builder::new()
-        .name("simulation".into())
-        .spawn(move || {
-            // Nobody waits any more after the longest time.
-            let _ = tell.send(run());
-        })
-        .context("starting the simulation's thread")?;
-    match told.recv_timeout(LONGEST) {
-        Ok(report) => report,
-        Err(RecvTimeoutError::Timeout) => Ok(Report::hung(LONGEST)),
-        Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the simulation panicked"),
-    }
-}
 
 /// A run as far as it is.
-struct World {
+pub(super) struct World {
     script: Script,
     net: Net,
     chance: Chance,
@@ -153,7 +83,7 @@ impl From<anyhow::Error> for Stop {
 }
 
 impl World {
-    fn new(script: Script, plant: Plant, keep_trace: bool) -> anyhow::Result<Self> {
+    pub(super) fn new(script: Script, plant: Plant, keep_trace: bool) -> anyhow::Result<Self> {
         let folder = folder()?;
         let workers = (0..script.workers).map(Victim::Worker);
         let replicas = (0..script.replicas).map(Victim::Replica);
@@ -202,7 +132,7 @@ impl World {
     }
 
     /// Plays the script to its end; gives the rule that was broken, if one was.
-    fn play(&mut self) -> anyhow::Result<Option<Broken>> {
+    pub(super) fn play(&mut self) -> anyhow::Result<Option<Broken>> {
         match self.try_play() {
             Ok(()) => Ok(None),
             Err(Stop::Broken(broken)) => Ok(Some(broken)),
@@ -225,65 +155,6 @@ impl World {
         self.run_until(quiet)?;
         self.net.lock().weather = Weather::Calm;
         self.settle()
-    }
-
-    /// Starts everybody, makes the users known, and waits until workers can be seen.
-    fn come_up(&mut self) -> Result<(), Stop> {
-        for replica in 0..self.script.replicas {
-            let settings = servers::settings(&self.home(replica));
-            std::fs::create_dir_all(&settings.home).context("making a home")?;
-            // One key for all, and for all runs: the ids of users follow from it.
-            std::fs::write(settings.master_key(), [7; 32]).context("writing the master key")?;
-        }
-        self.start(Victim::Replica(0))?;
-        let app = loop {
-            self.step(START)?;
-            if let Some(app) = self.doors[0].app().filter(|app| app.has_caught_up()) {
-                break app;
-            }
-        };
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let registering = async move {
-            for user in 0..Script::USERS {
-                let context = RequestContext::new(app.now());
-                let request = people::registration(user)?;
-                let registered = app
-                    .commands()
-                    .register_user(&Identity::Operator, request, &context)
-                    .await?;
-                tell.send(registered.value.user_id)?;
-            }
-            anyhow::Ok(())
-        };
-        let first = self.index(Victim::Replica(0));
-        let runtime = self.processes[first].handle().context("it was started")?;
-        runtime.spawn(registering);
-        while self.users.len() < Script::USERS {
-            self.step(START)?;
-            self.users
-                .extend(std::iter::from_fn(|| told.try_recv().ok()));
-        }
-        for replica in 1..self.script.replicas {
-            self.start(Victim::Replica(replica))?;
-        }
-        for worker in 0..self.script.workers {
-            self.start(Victim::Worker(worker))?;
-        }
-        while !self.is_up() {
-            self.step(START)?;
-        }
-        Ok(())
-    }
-
-    /// Every control plane knows everything there is, all workers among it.
-    fn is_up(&self) -> bool {
-        let last = self.ledger.last;
-        // Each user and each worker is at least one event.
-        last >= (self.script.workers + Script::USERS) as u64
-            && self.doors.iter().all(|door| {
-                door.app()
-                    .is_some_and(|app| app.has_caught_up() && app.queries().sequence() == last)
-            })
     }
 
     /// Until `moment`.
@@ -342,12 +213,22 @@ impl World {
             let line = self.ledger.take(&event, now)?;
             self.net.note("log", format_args!("{line}"));
         }
-        let (found, twice) = self.machines.look(&self.engines);
-        if let Some(seen) = twice {
-            return Err(Stop::Broken(("a workspace has one machine", seen)));
+        let (found, again) = self.machines.look(&self.engines);
+        for (workspace, seen) in again {
+            // A delete that failed may have deleted all the same, and the workspace is started anew.
+            if !self.ledger.undeleted.contains(&workspace) {
+                return Err(Stop::Broken(("a machine is made once", seen)));
+            }
         }
-        for machine in &found {
+        for (index, machine) in found.iter().enumerate() {
             let workspace = machine.workspace;
+            if found[..index]
+                .iter()
+                .any(|other| other.workspace == workspace)
+            {
+                let seen = format!("{workspace} has two");
+                return Err(Stop::Broken(("a workspace has one machine", seen)));
+            }
             let state = self.ledger.workspaces.get(&workspace);
             let is_gone = state.is_none_or(|state| {
                 use nexus_events::workspace::Phase;
@@ -375,7 +256,7 @@ impl World {
         self.hear()
     }
 
-    fn report(self, broken: Option<Broken>) -> Report {
+    pub(super) fn report(self, broken: Option<Broken>) -> Report {
         let lasted_ms = milliseconds(virtually::now());
         let violation = broken.map(|(rule, seen)| Violation {
             rule: rule.to_owned(),
@@ -427,49 +308,6 @@ impl World {
 
     fn home(&self, replica: usize) -> PathBuf {
         self.folder.path().join(format!("r{replica}"))
-    }
-
-    /// Starts a process, for the first time or again.
-    fn start(&mut self, process: Victim) -> anyhow::Result<()> {
-        let index = self.index(process);
-        if self.processes[index].is_up() {
-            self.processes[index].crash();
-        }
-        let bus = self.bus.over(self.net.wire(index));
-        let runtime = self.processes[index].start()?;
-        self.net
-            .note(&self.processes[index].name, format_args!("starts"));
-        match process {
-            Victim::Replica(replica) => {
-                let door = Door::default();
-                self.doors[replica] = door.clone();
-                let backbone = self.backbone.reached_over(&bus);
-                runtime.spawn(servers::replica(self.home(replica), backbone, door));
-            }
-            Victim::Worker(worker) => {
-                let stop = CancellationToken::new();
-                self.stops[worker] = stop.clone();
-                let place = Worker {
-                    node: self.nodes[worker],
-                    engine: self.engines[worker].clone(),
-                    folder: self.folder.path().join(format!("w{worker}")),
-                    address: engines::address(worker),
-                    bus,
-                };
-                runtime.spawn(servers::worker(place, stop));
-            }
-        }
-        Ok(())
-    }
-
-    fn crash(&mut self, index: usize) {
-        if let Victim::Replica(replica) = self.victim(index) {
-            self.doors[replica] = Door::default();
-        }
-        self.net.lock().links[index].is_dead = true;
-        self.net
-            .note(&self.processes[index].name, format_args!("crashes"));
-        self.processes[index].crash();
     }
 }
 
