@@ -14,6 +14,7 @@ pub(crate) mod user;
 pub(crate) mod workspace;
 pub(crate) mod ws;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -211,6 +212,17 @@ pub(crate) enum Command {
         /// Write one page for each command into this folder
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
+    },
+    /// Simulate Nexus from a seed: the same code on a time of its own, with whatever goes wrong
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// What `nexus-sim` takes (`nexus sim --help` lists it)
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "ARGUMENT"
+        )]
+        arguments: Vec<OsString>,
     },
     /// What each exit code means
     #[command(name = "exit-codes", hide = true, long_about = exit::HELP, help_template = "{about}\n")]

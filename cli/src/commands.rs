@@ -12,6 +12,7 @@ mod port;
 mod projection;
 mod register;
 mod settings;
+mod sim;
 mod ssh_config;
 mod token;
 mod up;
@@ -77,6 +78,7 @@ fn perform(context: &Context, command: Command) -> Result<Exit> {
         Command::Version => block_on(version::run(context)),
         Command::Completion { shell } => completion::run(shell),
         Command::Man { dir } => manual::run(dir.as_deref()),
+        Command::Sim { arguments } => sim::run(&arguments),
         Command::ExitCodes => out::data(&format!("{}\n", exit::HELP)).map(|()| Exit::Ok),
     }
 }

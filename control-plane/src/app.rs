@@ -27,6 +27,7 @@ use crate::reconcile::Reconciler;
 use crate::sealing::SealingError;
 use crate::settings::Settings;
 use crate::ssh::{Authorities, AuthorityError};
+use crate::threads::Done;
 
 /// What a control plane is made from.
 #[derive(Debug)]
@@ -72,7 +73,7 @@ pub struct Plane {
     app: App,
     stop: CancellationToken,
     tasks: TaskTracker,
-    writer: std::thread::JoinHandle<()>,
+    writer: Done<()>,
 }
 
 /// A cheap handle on a running control plane.
@@ -112,9 +113,8 @@ impl Plane {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        let writer = self.writer;
         // The writer ends once its last handle, held by the tasks, is gone.
-        let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        let _ = self.writer.await;
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, Parked, UserKeys, UserValues};
+use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, MemoryBus, Parked, UserKeys, UserValues};
 
-use crate::dispatch::Dispatch;
 use crate::gateway::Lines;
 use crate::key_store::KeyStore;
 use crate::parking::Parking;
@@ -18,7 +17,9 @@ pub struct Backbone {
     /// The truth.
     pub log: Log,
     /// Commands for workers.
-    pub dispatch: Dispatch,
+    pub dispatch: CommandQueue,
+    /// Signs of life of the nodes.
+    pub heartbeats: Heartbeats,
     /// Messages nobody can read.
     pub parking: Parking,
     /// Users' keys, wrapped.
@@ -35,7 +36,8 @@ impl Backbone {
         Self {
             bus: Some(bus.clone()),
             log: Log::on(bus),
-            dispatch: Dispatch::Bus(CommandQueue::on(bus)),
+            dispatch: CommandQueue::on(bus),
+            heartbeats: Heartbeats::on(bus),
             parking: Parking::Bus(Parked::on(bus)),
             key_store: KeyStore::Bus(UserKeys::on(bus)),
             lines: None,
@@ -52,10 +54,16 @@ impl Backbone {
 
     /// All of it in memory.
     pub fn memory() -> Self {
+        Self::in_memory(&MemoryBus::default())
+    }
+
+    /// On this bus in memory, with stores of its own.
+    pub fn in_memory(bus: &MemoryBus) -> Self {
         Self {
             bus: None,
-            log: Log::memory(),
-            dispatch: Dispatch::memory(),
+            log: bus.log(),
+            dispatch: bus.commands(),
+            heartbeats: bus.heartbeats(),
             parking: Parking::memory(),
             key_store: KeyStore::memory(),
             lines: None,
@@ -63,8 +71,14 @@ impl Backbone {
         }
     }
 
-    /// The heartbeats, where there is a bus.
-    pub(crate) fn heartbeats(&self) -> Option<Heartbeats> {
-        self.bus.as_ref().map(Heartbeats::on)
+    /// The same stores, as another process reaches them over `bus`.
+    #[must_use]
+    pub fn reached_over(&self, bus: &MemoryBus) -> Self {
+        Self {
+            log: bus.log(),
+            dispatch: bus.commands(),
+            heartbeats: bus.heartbeats(),
+            ..self.clone()
+        }
     }
 }

@@ -23,7 +23,6 @@ pub mod commands;
 
 pub mod daemon;
 pub mod directory;
-pub mod dispatch;
 pub mod gateway;
 mod health;
 
@@ -43,5 +42,6 @@ pub mod reconcile;
 pub mod sealing;
 pub mod settings;
 pub mod ssh;
+pub mod threads;
 pub mod tickets;
 pub mod vault;

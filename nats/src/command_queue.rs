@@ -18,17 +18,27 @@ mod consume;
 mod delivery;
 mod publish;
 
+use std::time::Duration;
+
 use nexus_events::id::{CommandId, WorkspaceId};
+use nexus_events::work::WorkCommand;
 
 use crate::call::CallError;
 use crate::connect::Bus;
+use crate::memory::{Call, Line, MemoryQueue};
 use crate::subject::CommandSubject;
 
 pub use consume::CommandConsumer;
 pub(crate) use consume::consumer_name;
 pub use delivery::Delivery;
 pub(crate) use delivery::Received;
-pub(crate) use publish::{headers, put};
+pub(crate) use publish::{headers, put, subject_of};
+
+/// How often a command is delivered before it is parked.
+pub(crate) const DELIVERIES: u64 = 5;
+/// How long a worker may be silent about a delivery before the next one. Always the same: with a
+/// list of growing patience (`backoff`) the server would also stretch the delay a worker asks for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What became of a published command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,13 +78,56 @@ pub enum QueueError {
 /// The queue. Clones share it.
 #[derive(Debug, Clone)]
 pub struct CommandQueue {
-    bus: Bus,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Bus(Bus),
+    Memory(MemoryQueue, Line),
 }
 
 impl CommandQueue {
     /// The queue on this bus.
     pub fn on(bus: &Bus) -> Self {
-        Self { bus: bus.clone() }
+        Self {
+            kind: Kind::Bus(bus.clone()),
+        }
+    }
+
+    pub(crate) const fn of_memory(queue: MemoryQueue, line: Line) -> Self {
+        Self {
+            kind: Kind::Memory(queue, line),
+        }
+    }
+
+    /// Queues a command. Its id derives from its cause, so doing it twice is harmless.
+    ///
+    /// # Errors
+    /// See [`QueueError`].
+    pub async fn publish(&self, command: &WorkCommand) -> Result<Published, QueueError> {
+        self.send(command, true).await
+    }
+
+    /// Queues a command although the same one was queued before: for a reconciler that found it
+    /// gone and its operation not ended.
+    ///
+    /// # Errors
+    /// See [`QueueError`].
+    pub async fn publish_again(&self, command: &WorkCommand) -> Result<Published, QueueError> {
+        self.send(command, false).await
+    }
+
+    async fn send(&self, command: &WorkCommand, once: bool) -> Result<Published, QueueError> {
+        match &self.kind {
+            Kind::Bus(bus) => publish::send(bus, command, once).await,
+            Kind::Memory(queue, line) => {
+                let (queue, id, command) = (queue.clone(), command.id, command.clone());
+                let publish = move || queue.publish(command, once);
+                let answer = line.call(|| Call::Publish(id), publish).await;
+                Ok(answer.map_err(CallError::from)?)
+            }
+        }
     }
 
     /// The open command about `workspace`, whichever worker it is for.
@@ -82,6 +135,22 @@ impl CommandQueue {
     /// # Errors
     /// When the server does not answer.
     pub async fn pending(&self, workspace: WorkspaceId) -> Result<Option<Pending>, QueueError> {
-        publish::pending(&self.bus, workspace).await
+        match &self.kind {
+            Kind::Bus(bus) => publish::pending(bus, workspace).await,
+            Kind::Memory(queue, line) => {
+                let queue = queue.clone();
+                let pending = move || queue.pending(workspace);
+                let answer = line.call(|| Call::Pending, pending).await;
+                Ok(answer.map_err(CallError::from)?)
+            }
+        }
+    }
+
+    /// Takes every command out of a queue in memory, for a test that is the worker.
+    pub fn drain(&self) -> Vec<WorkCommand> {
+        match &self.kind {
+            Kind::Bus(_) => Vec::new(),
+            Kind::Memory(queue, _) => queue.drain(),
+        }
     }
 }

@@ -29,7 +29,7 @@ use nexus_events::id::EventId;
 
 use crate::call::CallError;
 use crate::connect::Bus;
-use crate::memory::MemoryLog;
+use crate::memory::{Call, Line, MemoryBus, MemoryLog};
 use crate::subject::{EventSubject, SubjectError};
 use crate::tail::{Filter, From, Tail};
 
@@ -241,7 +241,7 @@ pub struct Log {
 #[derive(Debug, Clone)]
 enum LogKind {
     Stream(StreamLog),
-    Memory(MemoryLog),
+    Memory(MemoryLog, Line),
 }
 
 impl Log {
@@ -252,7 +252,11 @@ impl Log {
 
     /// A log in memory, for tests: the same answers, no server.
     pub fn memory() -> Self {
-        Self::new(LogKind::Memory(MemoryLog::default()))
+        MemoryBus::default().log()
+    }
+
+    pub(crate) fn of_memory(log: MemoryLog, line: Line) -> Self {
+        Self::new(LogKind::Memory(log, line))
     }
 
     fn new(kind: LogKind) -> Self {
@@ -275,7 +279,12 @@ impl Log {
     ) -> Result<Append, AppendError> {
         match &self.kind {
             LogKind::Stream(log) => log.append(expected, event).await,
-            LogKind::Memory(log) => log.append(expected, event),
+            LogKind::Memory(log, line) => {
+                let (log, new) = (log.clone(), event.clone());
+                let append = move || log.append(expected, &new);
+                let answer = line.call(|| Call::append(event), append).await;
+                answer.map_err(|lost| lost.of_append(event))?
+            }
         }
     }
 
@@ -292,7 +301,12 @@ impl Log {
     ) -> Result<Vec<Recorded>, ReadError> {
         match &self.kind {
             LogKind::Stream(log) => log.read_after(subject, sequence).await,
-            LogKind::Memory(log) => Ok(log.read_after(subject, sequence)),
+            LogKind::Memory(log, line) => {
+                let (log, of) = (log.clone(), subject.clone());
+                let read = move || log.read_after(&of, sequence);
+                let answer = line.call(|| Call::Read, read).await;
+                answer.map_err(|lost| lost.of_read(subject.to_string()))
+            }
         }
     }
 
@@ -303,7 +317,11 @@ impl Log {
     pub async fn last(&self, subject: &EventSubject) -> Result<Option<Recorded>, ReadError> {
         match &self.kind {
             LogKind::Stream(log) => log.last(subject).await,
-            LogKind::Memory(log) => Ok(log.last(subject)),
+            LogKind::Memory(log, line) => {
+                let (log, of) = (log.clone(), subject.clone());
+                let answer = line.call(|| Call::Read, move || log.last(&of)).await;
+                answer.map_err(|lost| lost.of_read(subject.to_string()))
+            }
         }
     }
 
@@ -314,7 +332,11 @@ impl Log {
     pub async fn get(&self, sequence: u64) -> Result<Option<Recorded>, ReadError> {
         match &self.kind {
             LogKind::Stream(log) => log.get(sequence).await,
-            LogKind::Memory(log) => Ok(log.get(sequence)),
+            LogKind::Memory(log, line) => {
+                let log = log.clone();
+                let answer = line.call(|| Call::Read, move || log.get(sequence)).await;
+                answer.map_err(|lost| lost.of_read(format!("event {sequence}")))
+            }
         }
     }
 
@@ -325,7 +347,11 @@ impl Log {
     pub async fn info(&self) -> Result<LogInfo, ReadError> {
         match &self.kind {
             LogKind::Stream(log) => log.info().await,
-            LogKind::Memory(log) => Ok(log.info()),
+            LogKind::Memory(log, line) => {
+                let log = log.clone();
+                let answer = line.call(|| Call::Read, move || log.info()).await;
+                answer.map_err(|lost| lost.of_read("the log".into()))
+            }
         }
     }
 
@@ -333,7 +359,7 @@ impl Log {
     pub fn tail(&self, from: From, filter: Filter) -> Tail {
         match &self.kind {
             LogKind::Stream(log) => Tail::of_stream(log.bus().clone(), from, filter),
-            LogKind::Memory(log) => Tail::of_memory(log.clone(), from, filter),
+            LogKind::Memory(log, line) => Tail::of_memory(log.clone(), line.clone(), from, filter),
         }
     }
 

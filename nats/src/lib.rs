@@ -45,6 +45,8 @@
 //!   control plane runs `parked.collect()` so that given-up commands leave the queue.
 //! * [`link`]: `Links::on(&bus, options).open(node, workspace)` gives a byte stream to the
 //!   workspace's init; a worker has them answered by `link::serve(bus, node, doors, listen, stop)`.
+//! * [`memory`]: `MemoryBus::default()` gives `log()`, `commands()` and `heartbeats()` without a
+//!   server; `.over(wire)` the same ones as a process sees them whose calls a [`memory::Wire`] carries.
 //! * [`embedded`]: `Embedded::start(EmbeddedOptions::new(folder).worker(node, provider)).await?`,
 //!   `embedded.options(Role)`, `embedded.seed_file(Role)`, `embedded.url()`, `embedded.stop().await`.
 //! * [`NodeHome`]: a worker's folder; `NodeHome::of(home, provider)?.node()?` is who it is.
@@ -70,7 +72,7 @@ mod feed;
 pub mod heartbeat;
 pub mod link;
 pub mod logs;
-mod memory;
+pub mod memory;
 mod node_home;
 pub mod parked;
 mod private_file;
@@ -92,6 +94,7 @@ pub use event_log::{Append, AppendError, Expected, Log, LogInfo, NewEvent, ReadE
 pub use heartbeat::Heartbeats;
 pub use logs::{Follow, LogFilter, StepLogs};
 pub use node_home::{NodeHome, NodeIdentityError};
+pub use memory::MemoryBus;
 pub use parked::Parked;
 pub use repository::{Effect, ExecuteError, LoadError, Outcome, Repository, Snapshot};
 pub use subject::{CommandSubject, EventSubject, LogSubject, ParkedSubject, Route};

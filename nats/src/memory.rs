@@ -1,184 +1,99 @@
-//! The log's twin in memory: the same answers without a server, checked by the same suite.
+//! The bus's twin in memory: log, queue and heartbeats that give the same answers without a server,
+//! checked by the same suites ([`crate::conformance`]).
+//!
+//! Everybody who reaches one [`MemoryBus`] sees one log and one queue. Between them and it lies
+//! nothing, or a [`Wire`]: that is where a simulation delays, loses and cuts.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod beats;
+mod log;
+mod queue;
+mod wire;
 
-use jiff::Timestamp;
-use nexus_events::id::EventId;
-use tokio::sync::watch;
+use std::sync::Arc;
 
-use crate::event_log::{Append, AppendError, Expected, LogInfo, NewEvent, Recorded};
-use crate::subject::EventSubject;
+pub(crate) use beats::MemoryBeats;
+pub(crate) use log::MemoryLog;
+pub(crate) use queue::{MemoryQueue, Taken};
+pub(crate) use wire::Line;
 
-/// A log that lives as long as its last clone.
-#[derive(Debug, Clone)]
-pub(crate) struct MemoryLog {
-    shared: Arc<Shared>,
+pub use queue::GivenUp;
+pub use wire::{Call, Carrying, Effect, Lost, Wire};
+
+use nexus_events::work::WorkCommand;
+
+use crate::command_queue::CommandQueue;
+use crate::event_log::{Log, Recorded};
+use crate::heartbeat::Heartbeats;
+
+/// A bus that lives as long as its last clone.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryBus {
+    log: MemoryLog,
+    queue: MemoryQueue,
+    beats: MemoryBeats,
+    line: Line,
 }
 
-#[derive(Debug)]
-struct Shared {
-    stored: Mutex<Stored>,
-    last: watch::Sender<u64>,
+/// How a bus may be wrong: planted to see that whoever looks for it finds it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flaws {
+    /// The log takes an append whatever it expects.
+    pub unfenced: bool,
+    /// The queue says yes to an acknowledgement and keeps the command.
+    pub loses_acknowledgements: bool,
 }
 
-#[derive(Debug)]
-struct Stored {
-    created: Timestamp,
-    /// The event with sequence n is at n - 1.
-    events: Vec<Recorded>,
-    sequences: HashMap<EventSubject, Vec<u64>>,
-    ids: HashMap<EventId, u64>,
-}
-
-impl Default for MemoryLog {
-    fn default() -> Self {
-        let stored = Stored {
-            created: Timestamp::now(),
-            events: Vec::new(),
-            sequences: HashMap::new(),
-            ids: HashMap::new(),
-        };
-        let last = watch::Sender::new(0);
+impl MemoryBus {
+    /// An empty one with these flaws.
+    pub fn with_flaws(flaws: Flaws) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                stored: Mutex::new(stored),
-                last,
-            }),
-        }
-    }
-}
-
-impl MemoryLog {
-    pub(crate) fn append(
-        &self,
-        expected: Expected,
-        event: &NewEvent,
-    ) -> Result<Append, AppendError> {
-        let mut stored = self.stored();
-        if let Some(sequence) = stored.ids.get(&event.id).copied() {
-            return stored.before(event, sequence);
-        }
-        let actual = stored.last_of(&event.subject);
-        if actual != expected.sequence() {
-            return Ok(Append::Conflict { actual });
-        }
-        let sequence = stored.push(event);
-        self.shared.last.send_replace(sequence);
-        Ok(Append::Stored { sequence })
-    }
-
-    pub(crate) fn read_after(&self, subject: &EventSubject, sequence: u64) -> Vec<Recorded> {
-        let stored = self.stored();
-        let Some(sequences) = stored.sequences.get(subject) else {
-            return Vec::new();
-        };
-        let first = sequences.partition_point(|&known| known <= sequence);
-        sequences[first..]
-            .iter()
-            .filter_map(|&sequence| stored.at(sequence).cloned())
-            .collect()
-    }
-
-    pub(crate) fn last(&self, subject: &EventSubject) -> Option<Recorded> {
-        let stored = self.stored();
-        stored.at(stored.last_of(subject)).cloned()
-    }
-
-    pub(crate) fn get(&self, sequence: u64) -> Option<Recorded> {
-        self.stored().at(sequence).cloned()
-    }
-
-    pub(crate) fn info(&self) -> LogInfo {
-        let stored = self.stored();
-        LogInfo {
-            created: stored.created,
-            first_sequence: 1,
-            last_sequence: stored.events.len() as u64,
-            missing: 0,
-            bytes: stored
-                .events
-                .iter()
-                .map(|event| event.payload.len() as u64)
-                .sum(),
+            log: MemoryLog::with_flaws(flaws),
+            queue: MemoryQueue::with_flaws(flaws),
+            ..Self::default()
         }
     }
 
-    /// Up to `limit` events after `sequence` that `wanted` names.
-    pub(crate) fn some_after(
-        &self,
-        sequence: u64,
-        limit: usize,
-        wanted: impl Fn(&EventSubject) -> bool,
-    ) -> Vec<Recorded> {
-        let first = usize::try_from(sequence).unwrap_or(usize::MAX);
-        let stored = self.stored();
-        let later = stored.events.get(first..).unwrap_or_default();
-        later
-            .iter()
-            .filter(|event| wanted(&event.subject))
-            .take(limit)
-            .cloned()
-            .collect()
-    }
-
-    /// The last sequence given, and when that changes.
-    pub(crate) fn watch_last(&self) -> watch::Receiver<u64> {
-        self.shared.last.subscribe()
-    }
-
-    fn stored(&self) -> MutexGuard<'_, Stored> {
-        self.shared
-            .stored
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Stored {
-    fn at(&self, sequence: u64) -> Option<&Recorded> {
-        let index = usize::try_from(sequence.checked_sub(1)?).ok()?;
-        self.events.get(index)
-    }
-
-    fn last_of(&self, subject: &EventSubject) -> u64 {
-        self.sequences
-            .get(subject)
-            .and_then(|known| known.last())
-            .copied()
-            .unwrap_or(0)
-    }
-
-    /// The answer for an id that is known: ours, or another aggregate's.
-    fn before(&self, event: &NewEvent, sequence: u64) -> Result<Append, AppendError> {
-        if self
-            .at(sequence)
-            .is_some_and(|known| known.subject == event.subject)
-        {
-            return Ok(Append::Repeated { sequence });
+    /// The same bus, reached over `wire` by one process.
+    #[must_use]
+    pub fn over(&self, wire: Arc<dyn Wire>) -> Self {
+        Self {
+            line: Line::over(wire),
+            ..self.clone()
         }
-        let subject = event.subject.to_string();
-        Err(AppendError::IdTaken {
-            subject,
-            id: event.id,
-            sequence,
-        })
     }
 
-    fn push(&mut self, event: &NewEvent) -> u64 {
-        let sequence = self.events.len() as u64 + 1;
-        self.events.push(Recorded {
-            sequence,
-            subject: event.subject.clone(),
-            id: Some(event.id),
-            stored_at: Timestamp::now(),
-            payload: event.payload.clone(),
-        });
-        self.sequences
-            .entry(event.subject.clone())
-            .or_default()
-            .push(sequence);
-        self.ids.insert(event.id, sequence);
-        sequence
+    /// The log, as one process reaches it.
+    pub fn log(&self) -> Log {
+        Log::of_memory(self.log.clone(), self.line.clone())
+    }
+
+    /// The queue of commands.
+    pub fn commands(&self) -> CommandQueue {
+        CommandQueue::of_memory(self.queue.clone(), self.line.clone())
+    }
+
+    /// The heartbeats.
+    pub fn heartbeats(&self) -> Heartbeats {
+        Heartbeats::of_memory(self.beats.clone(), self.line.clone())
+    }
+
+    /// What the log has after `sequence`, as nobody's wire delays it.
+    pub fn recorded_after(&self, sequence: u64) -> Vec<Recorded> {
+        self.log.some_after(sequence, usize::MAX, |_| true)
+    }
+
+    /// Commands in the queue, delivered or not.
+    pub fn open_commands(&self) -> Vec<WorkCommand> {
+        self.queue.open_commands()
+    }
+
+    /// Commands that were given up (parked, on a server), without the first `known` ones.
+    pub fn given_up_after(&self, known: usize) -> Vec<GivenUp> {
+        self.queue.given_up_after(known)
+    }
+
+    /// Has every command that a worker holds delivered once more, as if its patience were over.
+    pub fn deliver_again(&self) {
+        self.queue.deliver_again();
     }
 }

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::call::CallError;
 use crate::connect::Bus;
 use crate::event_log::Recorded;
-use crate::memory::MemoryLog;
+use crate::memory::{Line, MemoryLog};
 use crate::subject::EventSubject;
 
 /// Where reading begins.
@@ -150,8 +150,9 @@ impl Tail {
         Self::new(Source::Stream(Box::new(tail)), from, filter)
     }
 
-    pub(crate) fn of_memory(log: MemoryLog, from: From, filter: Filter) -> Self {
-        Self::new(Source::Memory(memory::MemoryTail::new(log)), from, filter)
+    pub(crate) fn of_memory(log: MemoryLog, line: Line, from: From, filter: Filter) -> Self {
+        let tail = memory::MemoryTail::new(log, line);
+        Self::new(Source::Memory(tail), from, filter)
     }
 
     const fn new(source: Source, from: From, filter: Filter) -> Self {

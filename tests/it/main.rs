@@ -11,6 +11,7 @@ mod load;
 mod mission;
 mod namespaces;
 mod repositories;
+mod simulation;
 mod ssh_matrix;
 mod taken_ports;
 mod terminals;

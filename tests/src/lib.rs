@@ -2,8 +2,9 @@
 //!
 //! Scenarios in `it/` start the real binaries (`nexusd`, `nexus-worker`, `nexus`, `nats-server`),
 //! talk to them over the API and the command line, kill them, and count what is left outside of
-//! Nexus: containers by label, processes, ports. Nothing here reaches into a crate's inside, so
-//! what passes is what a person gets.
+//! Nexus: containers by label, processes, ports. Nothing there reaches into a crate's inside, so
+//! what passes is what a person gets. [`simulation`] does: it runs the crates themselves on a time
+//! of its own.
 //!
 //! [`plane::Plane`] is the whole system, [`client::Client`] its API, [`terminal`] a terminal as a
 //! page opens it, [`ways`] the ways in by SSH, each used through the stock programs ([`ssh`]) and
@@ -23,6 +24,7 @@ pub mod measure;
 pub mod plane;
 mod ports;
 pub mod repository;
+pub mod simulation;
 pub mod skip;
 pub mod ssh;
 pub mod sshd;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use nexus_events::id::WorkspaceId;
 use nexus_events::spec::{Capabilities, Provider as ProviderKind};
 
-pub use self::engine::{Call, FakeEngine, Reaction};
+pub use self::engine::{Call, FakeEngine, Reaction, Takes};
 pub use self::init_state::SetupScript;
 
 use crate::provider::{

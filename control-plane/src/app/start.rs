@@ -6,7 +6,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 
 use nexus_events::id::UserId;
 use nexus_nats::StepLogs;
@@ -35,6 +34,7 @@ use crate::reconcile::{self, Reconciler};
 use crate::sealing::Sealer;
 use crate::settings::Settings;
 use crate::ssh::{self, Authorities};
+use crate::threads::{Done, Threads};
 use crate::vault::Vault;
 
 /// The read model as it was opened, and who writes it.
@@ -47,14 +47,18 @@ struct ReadModel {
     ports: Arc<Ports>,
     changed_users: mpsc::UnboundedReceiver<UserId>,
     writer: Writer,
-    thread: JoinHandle<()>,
+    writing: Done<()>,
 }
 
 impl ReadModel {
     /// As it is, or made anew when it is not there, of another version, or damaged.
-    async fn open(settings: &Settings, backbone: &Backbone) -> Result<Self, ProjectionError> {
+    async fn open(
+        settings: &Settings,
+        backbone: &Backbone,
+        threads: Threads,
+    ) -> Result<Self, ProjectionError> {
         let file = settings.read_model();
-        let (checkpoint, unreadable) = rebuild::open(&backbone.log, &file).await?;
+        let (checkpoint, unreadable) = rebuild::open(threads, &backbone.log, &file).await?;
         for unreadable in &unreadable {
             backbone.parking.park(unreadable).await;
         }
@@ -69,7 +73,8 @@ impl ReadModel {
             users,
             ports: Arc::clone(&ports),
         };
-        let (writer, thread) = Writer::start(file.clone(), database.clone(), Arc::new(announcer))?;
+        let announcer = Arc::new(announcer);
+        let (writer, writing) = Writer::start(file.clone(), database.clone(), announcer, threads)?;
         Ok(Self {
             file,
             checkpoint,
@@ -79,7 +84,7 @@ impl ReadModel {
             ports,
             changed_users,
             writer,
-            thread,
+            writing,
         })
     }
 
@@ -96,6 +101,14 @@ impl Plane {
     /// # Errors
     /// See [`StartError`]; above all, a log that is not the one projected before.
     pub async fn start(options: Options) -> Result<Self, StartError> {
+        Self::start_on(Threads::Own, options).await
+    }
+
+    /// The same, with work that blocks done there.
+    ///
+    /// # Errors
+    /// As [`Plane::start`].
+    pub async fn start_on(threads: Threads, options: Options) -> Result<Self, StartError> {
         let Options {
             settings,
             backbone,
@@ -106,7 +119,7 @@ impl Plane {
         make_folder(settings.read_model().parent().unwrap_or(&settings.home))?;
         let sealer = Sealer::open(&settings.master_key(), backbone.key_store.clone())?;
         let authorities = Authorities::open(&settings.home)?;
-        let model = ReadModel::open(&settings, &backbone).await?;
+        let model = ReadModel::open(&settings, &backbone, threads).await?;
         let reacted = model.reacted()?;
         let directory = Directory::new(model.database.clone(), sealer.clone());
         directory.load().await?;
@@ -139,6 +152,7 @@ impl Plane {
             parking: backbone.parking.clone(),
             writer: model.writer.clone(),
             file: model.file,
+            threads,
             checkpoint: model.checkpoint,
             requests,
             caught_up: says_caught_up,
@@ -200,16 +214,15 @@ impl Plane {
             },
             stop,
             tasks,
-            writer: model.thread,
+            writer: model.writing,
         })
     }
 }
 
-/// Listens to what only a bus has: heartbeats, and commands that were given up.
+/// Listens to heartbeats, and to what only a server has: commands that were given up.
 fn listen(backbone: &Backbone, queries: &Queries, tasks: &TaskTracker, stop: &CancellationToken) {
-    if let Some(heartbeats) = backbone.heartbeats() {
-        tasks.spawn(queries.pulse.clone().listen(heartbeats, stop.clone()));
-    }
+    let heartbeats = backbone.heartbeats.clone();
+    tasks.spawn(queries.pulse.clone().listen(heartbeats, stop.clone()));
     if let Parking::Bus(parked) = backbone.parking.clone() {
         let stop = stop.clone();
         let collecting = async move { parked.collect().await };

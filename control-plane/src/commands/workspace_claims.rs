@@ -50,12 +50,10 @@ impl Commands {
             // Most likely refused: no port is claimed for it before that is known.
             self.claim_name(claimant, &named, name).await?;
         }
-        let (by_name, by_port) = tokio::join!(self.claim_name(claimant, &named, name), async {
-            match held {
-                Some(port) => Ok(port),
-                None => self.claim_port(claimant, HashSet::new()).await,
-            }
-        });
+        let (by_name, by_port) = tokio::join!(
+            self.claim_name(claimant, &named, name),
+            self.claim_held_or_free(claimant, held)
+        );
         match (by_name, by_port) {
             (Ok(()), Ok(port)) => Ok(port),
             (Ok(()), Err(error)) => {
@@ -94,6 +92,22 @@ impl Commands {
             Ok(()) => Ok(()),
             Err(_) => Err(CommandError::NameTaken { name: name.clone() }),
         }
+    }
+
+    /// What is projected may be a moment old, and the first attempt may have let go of the port: the
+    /// claim itself says whether it is still held.
+    async fn claim_held_or_free(
+        &self,
+        claimant: &Claimant,
+        held: Option<u16>,
+    ) -> Result<u16, CommandError> {
+        if let Some(port) = held {
+            let id = ClaimId::Port(port);
+            if let Ok(()) = self.try_claim(claimant, &id, SignedDuration::ZERO).await? {
+                return Ok(port);
+            }
+        }
+        self.claim_port(claimant, HashSet::new()).await
     }
 
     /// Claims a port of the pools that is none of `refused`.

@@ -1,6 +1,7 @@
 //! Making the read model anew, beside the live one, from the first event on.
 //!
-//! Reading and decoding run on the runtime, folding on a thread of its own, so the two overlap.
+//! Reading and decoding run on the runtime, folding on a thread of its own ([`Threads`]), so the two
+//! overlap.
 //! Aggregates stay in memory while they change and are written when many wait; indexes come last;
 //! nothing is made durable before the end, because an unfinished file is thrown away.
 
@@ -15,6 +16,7 @@ use super::database::{self, open_for_rebuild};
 use super::model::{Decoded, Undecodable};
 use super::writer::Folder;
 use super::{ProjectionError, schema};
+use crate::threads::Threads;
 
 /// Events read at a time.
 const BATCH: usize = 2_000;
@@ -62,14 +64,29 @@ impl Unreadable {
 /// # Errors
 /// When the log cannot be read or the file cannot be written.
 pub async fn rebuild(log: &Log, live: &Path) -> Result<Rebuilt, ProjectionError> {
+    rebuild_on(Threads::Own, log, live).await
+}
+
+/// The same, with the folding done there.
+///
+/// # Errors
+/// As [`rebuild`].
+pub async fn rebuild_on(
+    threads: Threads,
+    log: &Log,
+    live: &Path,
+) -> Result<Rebuilt, ProjectionError> {
     let file = beside(live);
     database::remove(&file)?;
     let info = log.info().await?;
     let (batches, received) = mpsc::channel(4);
-    let folding = tokio::task::spawn_blocking({
-        let file = file.clone();
-        move || fold(&file, Checkpoint::start(info.created), received)
-    });
+    let folding = fold(file.clone(), Checkpoint::start(info.created), received);
+    let folding = threads.run("rebuild", folding);
+    let folding = folding.map_err(|source| ProjectionError::File {
+        attempt: "starting to write",
+        path: file.clone(),
+        source,
+    })?;
     let unreadable = read(log, info.last_sequence, batches).await?;
     let sequence = folding.await.map_err(|_| ProjectionError::Closed)??;
     Ok(Rebuilt {
@@ -111,15 +128,15 @@ async fn read(
     Ok(unreadable)
 }
 
-fn fold(
-    file: &Path,
+async fn fold(
+    file: PathBuf,
     mut checkpoint: Checkpoint,
     mut batches: mpsc::Receiver<Read>,
 ) -> Result<u64, ProjectionError> {
-    let mut folder = Folder::new(open_for_rebuild(file)?);
+    let mut folder = Folder::new(open_for_rebuild(&file)?);
     schema::create_tables(&folder.connection)?;
     folder.begin()?;
-    while let Some((events, position)) = batches.blocking_recv() {
+    while let Some((events, position)) = batches.recv().await {
         folder.fold(&events)?;
         folder.relieve(WAITING_ROWS)?;
         checkpoint.sequence = position;
@@ -152,6 +169,7 @@ pub(super) fn put_in_place(new: &Path, live: &Path) -> Result<(), ProjectionErro
 /// # Errors
 /// [`ProjectionError::OtherLog`] when it was made from another log, or from more of it.
 pub(crate) async fn open(
+    threads: Threads,
     log: &Log,
     live: &Path,
 ) -> Result<(Checkpoint, Vec<Unreadable>), ProjectionError> {
@@ -159,7 +177,7 @@ pub(crate) async fn open(
         checkpoint.verify(log).await?;
         return Ok((checkpoint, Vec::new()));
     }
-    let rebuilt = rebuild(log, live).await?;
+    let rebuilt = rebuild_on(threads, log, live).await?;
     put_in_place(&rebuilt.file, live)?;
     let connection = database::open_writer(live)?;
     let checkpoint = checkpoint::load(&connection, READ_MODEL)?.ok_or(ProjectionError::Closed)?;

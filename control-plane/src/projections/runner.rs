@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::ProjectionError;
 use super::checkpoint::Checkpoint;
 use super::model::Decoded;
-use super::rebuild::{Rebuilt, Unreadable, rebuild};
+use super::rebuild::{Rebuilt, Unreadable, rebuild_on};
 use super::writer::Writer;
 use crate::parking::Parking;
+use crate::threads::Threads;
 
 const BATCH: usize = 1_000;
 const WAIT: Duration = Duration::from_millis(20);
@@ -29,6 +30,7 @@ pub(crate) struct Runner {
     pub(crate) parking: Parking,
     pub(crate) writer: Writer,
     pub(crate) file: PathBuf,
+    pub(crate) threads: Threads,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) requests: mpsc::Receiver<RebuildRequest>,
     /// Whether everything stored was handed to the writer, at some moment.
@@ -50,8 +52,8 @@ impl Runner {
                 () = stop.cancelled() => return Ok(()),
                 batch = tail.batch(BATCH, WAIT) => self.take(batch?).await?,
                 Some(request) = self.requests.recv(), if rebuilding.is_none() => {
-                    let (log, file) = (self.log.clone(), self.file.clone());
-                    let task = tokio::spawn(async move { rebuild(&log, &file).await });
+                    let (log, file, threads) = (self.log.clone(), self.file.clone(), self.threads);
+                    let task = tokio::spawn(async move { rebuild_on(threads, &log, &file).await });
                     rebuilding = Some((task, request));
                 }
                 rebuilt = finished(&mut rebuilding) => {

@@ -1,4 +1,4 @@
-//! The one thread that writes: folds events, and stores rows and checkpoint in one transaction.
+//! The one task that writes: folds events, and stores rows and checkpoint in one transaction.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::model::{Decoded, Model};
 use super::timeline::Concern;
 use super::write_ahead::Checkpoints;
 use super::{ProjectionError, rebuild};
+use crate::threads::{Done, Threads};
 
 /// Batches waiting for the writer: it folds one while the next is read.
 const WAITING: usize = 4;
@@ -44,31 +45,30 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on `file`, which has been opened and checked before.
+    /// Starts writing to `file`, which has been opened and checked before.
     pub(crate) fn start(
         file: PathBuf,
         readers: Database,
         announce: Arc<dyn Announce>,
-    ) -> Result<(Self, std::thread::JoinHandle<()>), ProjectionError> {
+        threads: Threads,
+    ) -> Result<(Self, Done<()>), ProjectionError> {
         let (jobs, received) = mpsc::channel(WAITING);
         let folder = Folder::new(database::open_writer(&file)?);
         let checkpoints = Checkpoints::start(file.clone())?;
-        let thread = Thread {
+        let scribe = Scribe {
             file,
             readers,
             announce,
             folder,
             checkpoints,
         };
-        let handle = std::thread::Builder::new()
-            .name("projections".into())
-            .spawn(move || thread.run(received))
-            .map_err(|source| ProjectionError::File {
-                attempt: "starting the writer of",
-                path: "the read model".into(),
-                source,
-            })?;
-        Ok((Self { jobs }, handle))
+        let writing = threads.run("projections", scribe.run(received));
+        let ended = writing.map_err(|source| ProjectionError::File {
+            attempt: "starting the writer of",
+            path: "the read model".into(),
+            source,
+        })?;
+        Ok((Self { jobs }, ended))
     }
 
     /// Folds these events; returns before they are readable.
@@ -104,7 +104,7 @@ impl Writer {
     }
 }
 
-struct Thread {
+struct Scribe {
     file: PathBuf,
     readers: Database,
     announce: Arc<dyn Announce>,
@@ -112,9 +112,9 @@ struct Thread {
     checkpoints: Checkpoints,
 }
 
-impl Thread {
-    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        while let Some(job) = jobs.blocking_recv() {
+impl Scribe {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(job) = jobs.recv().await {
             match job {
                 Job::Apply { events, checkpoint } => self.apply(events, &checkpoint),
                 Job::Mark { name, checkpoint } => {

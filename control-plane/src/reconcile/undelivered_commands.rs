@@ -55,8 +55,9 @@ impl Reconciler {
     }
 
     async fn is_pending(&self, workspace: WorkspaceId) -> Result<bool, ReconcileError> {
-        let pending = self.queries.backbone.dispatch.is_pending(workspace).await;
-        pending.map_err(|error| ReconcileError::Perform(error.into()))
+        let pending = self.queries.backbone.dispatch.pending(workspace).await;
+        let pending = pending.map_err(|error| ReconcileError::Perform(error.into()))?;
+        Ok(pending.is_some())
     }
 
     async fn tell_again(

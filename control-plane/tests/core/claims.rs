@@ -1,10 +1,15 @@
 //! Names and ports: one holder each, and nothing left behind by whoever lost.
 
+use std::sync::Arc;
+
 use nexus_control_plane::backbone::Backbone;
 use nexus_control_plane::commands::CommandError;
 use nexus_events::problem::{Problem, ProblemCode};
 use nexus_events::spec::Provider;
+use nexus_nats::MemoryBus;
+use nexus_nats::memory::{Call, Carrying, Effect, Lost, Wire};
 use nexus_nats::testing::TestServer;
+use tokio::sync::watch;
 
 use crate::world::{World, new_workspace};
 
@@ -80,4 +85,80 @@ async fn twenty_at_once_get_twenty_ports() {
     }
     let ports: std::collections::BTreeSet<_> = racing.join_all().await.into_iter().collect();
     assert_eq!(ports.len(), 20);
+}
+
+/// A way to the bus on which the read model can be kept from getting on, and a request from arriving.
+#[derive(Debug)]
+struct Gate {
+    stale: watch::Sender<bool>,
+    /// Whether requests of workspaces get lost, and since when one waits for that.
+    closed: watch::Sender<bool>,
+    waiting: watch::Sender<bool>,
+}
+
+impl Wire for Gate {
+    fn carry(&self, call: Call, effect: Effect) -> Carrying {
+        let (mut stale, mut closed) = (self.stale.subscribe(), self.closed.subscribe());
+        match call {
+            Call::Follow => Box::pin(async move {
+                let _open = stale.wait_for(|stale| !stale).await;
+                effect();
+                Ok(())
+            }),
+            Call::Append { event_type, .. }
+                if *closed.borrow() && event_type == "nexus.workspace.requested.v1" =>
+            {
+                self.waiting.send_replace(true);
+                Box::pin(async move {
+                    let _open = closed.wait_for(|closed| !closed).await;
+                    Err(Lost::OnTheWay)
+                })
+            }
+            _ => {
+                effect();
+                Box::pin(std::future::ready(Ok(())))
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_sent_again_holds_what_its_first_attempt_let_go_of() {
+    let gate = Arc::new(Gate {
+        stale: watch::Sender::new(false),
+        closed: watch::Sender::new(false),
+        waiting: watch::Sender::new(false),
+    });
+    let bus = MemoryBus::default().over(gate.clone());
+    let world = World::over(Backbone::in_memory(&bus)).await;
+    let ada = world.person("ada", 1).await;
+    world.node(Provider::Fake).await;
+    gate.closed.send_replace(true);
+    let first = tokio::spawn({
+        let (app, context) = (world.app.clone(), world.keyed("once"));
+        async move {
+            let commands = app.commands();
+            commands
+                .create_workspace(&ada, new_workspace("hello"), None, &context)
+                .await
+        }
+    });
+    let mut waiting = gate.waiting.subscribe();
+    waiting.wait_for(|waiting| *waiting).await.unwrap();
+    assert_eq!(world.held().await.len(), 2, "name and port, and projected");
+    gate.stale.send_replace(true);
+    gate.closed.send_replace(false);
+    first.await.unwrap().unwrap_err();
+
+    let again = world.app.commands().create_workspace(
+        &ada,
+        new_workspace("hello"),
+        None,
+        &world.keyed("once"),
+    );
+    let created = again.await.unwrap();
+    gate.stale.send_replace(false);
+    let held = world.held().await;
+    let port = format!("port-{}", created.ssh_port.unwrap());
+    assert!(held.len() == 2 && held.contains(&port), "{port}: {held:?}");
 }

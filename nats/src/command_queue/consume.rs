@@ -15,19 +15,15 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::delivery::{Delivery, Received};
-use super::{CommandQueue, QueueError};
+use super::{CommandQueue, DELIVERIES, Kind, PATIENCE, QueueError};
 use crate::call::CallError;
 use crate::connect::{Bus, Connection};
 use crate::feed::control::{Control, control};
+use crate::memory::{Call, Line, MemoryQueue};
 use crate::parked::Parked;
 use crate::subject::{CommandSubject, Route};
 use crate::topology::COMMANDS;
 
-/// How often a command is delivered before it is parked.
-pub(super) const DELIVERIES: u64 = 5;
-/// How long a worker may be silent about a delivery before the next one. Always the same: with a
-/// list of growing patience (`backoff`) the server would also stretch the delay a worker asks for.
-const PATIENCE: Duration = Duration::from_secs(5);
 const EXPIRES: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(12);
@@ -37,6 +33,23 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A durable consumer of one route.
 #[derive(Debug)]
 pub struct CommandConsumer {
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Bus(BusConsumer),
+    Memory {
+        queue: MemoryQueue,
+        line: Line,
+        provider: Provider,
+        route: Route,
+    },
+}
+
+/// A consumer on a server.
+#[derive(Debug)]
+struct BusConsumer {
     bus: Bus,
     name: String,
     filter: String,
@@ -75,14 +88,25 @@ impl CommandQueue {
         provider: Provider,
         route: Route,
     ) -> Result<CommandConsumer, QueueError> {
-        let mut consumer = CommandConsumer {
-            bus: self.bus.clone(),
-            name: consumer_name(provider, route),
-            filter: CommandSubject::all_for(provider, route),
-            open: None,
+        let source = match &self.kind {
+            Kind::Bus(bus) => {
+                let mut consumer = BusConsumer {
+                    bus: bus.clone(),
+                    name: consumer_name(provider, route),
+                    filter: CommandSubject::all_for(provider, route),
+                    open: None,
+                };
+                consumer.open().await?;
+                Source::Bus(consumer)
+            }
+            Kind::Memory(queue, line) => Source::Memory {
+                queue: queue.clone(),
+                line: line.clone(),
+                provider,
+                route,
+            },
         };
-        consumer.open().await?;
-        Ok(consumer)
+        Ok(CommandConsumer { source })
     }
 }
 
@@ -96,6 +120,46 @@ impl CommandConsumer {
     /// # Errors
     /// When the server refuses; a server that is away is waited for.
     pub async fn next(&mut self) -> Result<Delivery, QueueError> {
+        match &mut self.source {
+            Source::Bus(consumer) => consumer.next().await,
+            Source::Memory {
+                queue,
+                line,
+                provider,
+                route,
+            } => Ok(next_in_memory(queue, line, *provider, *route).await),
+        }
+    }
+}
+
+async fn next_in_memory(
+    queue: &MemoryQueue,
+    line: &Line,
+    provider: Provider,
+    route: Route,
+) -> Delivery {
+    let mut changes = queue.changes();
+    loop {
+        changes.borrow_and_update();
+        let there = queue.clone();
+        let take = move || there.take(provider, route);
+        match line.call(|| Call::Take(route), take).await {
+            Ok(Ok(taken)) => return Delivery::in_memory(queue.clone(), line.clone(), taken),
+            Ok(Err(Some(due))) => {
+                // Something else may come before.
+                let _ = timeout_at(due, changes.changed()).await;
+            }
+            Ok(Err(None)) => {
+                // The sender is held by the queue, so this ends with a change only.
+                let _ = changes.changed().await;
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+impl BusConsumer {
+    async fn next(&mut self) -> Result<Delivery, QueueError> {
         loop {
             if self.open.is_none() {
                 self.open_patiently().await?;

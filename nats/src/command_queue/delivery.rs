@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use async_nats::{Message, Subject};
 use bytes::Bytes;
+use nexus_events::id::CommandId;
 use nexus_events::work::WorkCommand;
 use tokio::task::JoinHandle;
 
-use super::QueueError;
-use super::consume::DELIVERIES;
 use super::publish::subject_of;
+use super::{DELIVERIES, QueueError};
 use crate::call::{CallError, PATIENCE};
 use crate::connect::Bus;
 use crate::feed::FeedMessage;
+use crate::memory::{Call, Line, MemoryQueue, Taken};
 use crate::parked::Parked;
 use crate::subject::CommandSubject;
 
@@ -105,12 +106,24 @@ fn deliveries(reply: &str) -> Option<u64> {
 /// dropped without an answer it goes back to the queue at once.
 #[derive(Debug)]
 pub struct Delivery {
-    bus: Bus,
-    received: Received,
+    held: Held,
     subject: CommandSubject,
     command: WorkCommand,
+    attempts: u64,
     keeper: JoinHandle<()>,
     answered: bool,
+}
+
+/// Where the command is held.
+#[derive(Debug, Clone)]
+enum Held {
+    Bus(Bus, Received),
+    Memory {
+        queue: MemoryQueue,
+        line: Line,
+        sequence: u64,
+        id: CommandId,
+    },
 }
 
 impl Delivery {
@@ -120,12 +133,28 @@ impl Delivery {
         subject: CommandSubject,
         command: WorkCommand,
     ) -> Self {
-        let keeper = tokio::spawn(keep(bus.clone(), received.reply.clone()));
+        let attempts = received.attempts;
+        Self::holding(Held::Bus(bus, received), subject, command, attempts)
+    }
+
+    pub(super) fn in_memory(queue: MemoryQueue, line: Line, taken: Taken) -> Self {
+        let (sequence, id) = (taken.sequence, taken.command.id);
+        let held = Held::Memory {
+            queue,
+            line,
+            sequence,
+            id,
+        };
+        Self::holding(held, taken.subject, taken.command, taken.attempts)
+    }
+
+    fn holding(held: Held, subject: CommandSubject, command: WorkCommand, attempts: u64) -> Self {
+        let keeper = tokio::spawn(held.clone().keep());
         Self {
-            bus,
-            received,
+            held,
             subject,
             command,
+            attempts,
             keeper,
             answered: false,
         }
@@ -143,12 +172,12 @@ impl Delivery {
 
     /// Which delivery this is, from 1.
     pub const fn attempt(&self) -> u64 {
-        self.received.attempts
+        self.attempts
     }
 
     /// Whether it is not delivered again after this: report a failure rather than retry.
     pub const fn is_last(&self) -> bool {
-        self.received.attempts >= DELIVERIES
+        self.attempts >= DELIVERIES
     }
 
     /// The outcome's event is stored: take the command out of the queue, and wait until it is.
@@ -157,7 +186,7 @@ impl Delivery {
     /// When the server does not answer; the command may then be delivered again.
     pub async fn done(mut self) -> Result<(), QueueError> {
         self.answer();
-        Ok(self.received.acknowledge(&self.bus, "+ACK".into()).await?)
+        Ok(self.held.done().await?)
     }
 
     /// Deliver it again after `delay`, to whichever worker; it counts as one of the 5 deliveries.
@@ -166,12 +195,7 @@ impl Delivery {
     /// When the server does not answer; the command is delivered again all the same.
     pub async fn retry_after(mut self, delay: Duration) -> Result<(), QueueError> {
         self.answer();
-        let kind = if delay.is_zero() {
-            "-NAK".to_owned()
-        } else {
-            format!(r#"-NAK {{"delay": {}}}"#, delay.as_nanos())
-        };
-        Ok(self.received.acknowledge(&self.bus, kind.into()).await?)
+        Ok(self.held.again(delay).await?)
     }
 
     /// Nobody can do this: park it with the reason, where a person sees it, and take it out.
@@ -179,11 +203,11 @@ impl Delivery {
     /// # Errors
     /// When it could not be parked; it then stays in the queue.
     pub async fn give_up(mut self, reason: &str) -> Result<(), QueueError> {
-        Parked::on(&self.bus)
-            .park_command(&self.received, reason)
-            .await?;
+        self.held.park(reason).await?;
         self.answer();
-        self.received.terminate(&self.bus).await;
+        if let Held::Bus(bus, received) = &self.held {
+            received.terminate(bus).await;
+        }
         Ok(())
     }
 
@@ -199,32 +223,135 @@ impl Drop for Delivery {
         if self.answered {
             return;
         }
-        let (bus, reply) = (self.bus.clone(), self.received.reply.clone());
+        let held = self.held.clone();
         // Without a runtime the process is ending; the server notices within 5 s.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let sent = bus.client.publish(reply, "-NAK".into()).await;
-                let flushed = bus.client.flush().await;
-                if sent.is_err() || flushed.is_err() {
-                    tracing::debug!("a command could not be handed back; it comes by itself");
-                }
-            });
+            runtime.spawn(held.hand_back());
         }
     }
 }
 
-/// Says that the work goes on, until aborted.
-async fn keep(bus: Bus, reply: Subject) {
-    let mut tick = tokio::time::interval(PROGRESS);
-    loop {
-        tick.tick().await;
-        if bus
-            .client
-            .publish(reply.clone(), "+WPI".into())
-            .await
-            .is_err()
-        {
-            return;
+impl Held {
+    async fn done(&self) -> Result<(), CallError> {
+        match self {
+            Self::Bus(bus, received) => received.acknowledge(bus, "+ACK".into()).await,
+            Self::Memory {
+                queue,
+                sequence,
+                id,
+                ..
+            } => {
+                let (queue, sequence) = (queue.clone(), *sequence);
+                self.tell(Call::Done(*id), move || queue.done(sequence))
+                    .await
+            }
+        }
+    }
+
+    async fn again(&self, delay: Duration) -> Result<(), CallError> {
+        match self {
+            Self::Bus(bus, received) => {
+                let kind = if delay.is_zero() {
+                    "-NAK".to_owned()
+                } else {
+                    format!(r#"-NAK {{"delay": {}}}"#, delay.as_nanos())
+                };
+                received.acknowledge(bus, kind.into()).await
+            }
+            Self::Memory {
+                queue,
+                sequence,
+                id,
+                ..
+            } => {
+                let (queue, sequence) = (queue.clone(), *sequence);
+                self.tell(Call::Return(*id), move || queue.again(sequence, delay))
+                    .await
+            }
+        }
+    }
+
+    async fn park(&self, reason: &str) -> Result<(), QueueError> {
+        match self {
+            Self::Bus(bus, received) => Parked::on(bus).park_command(received, reason).await,
+            Self::Memory {
+                queue,
+                sequence,
+                id,
+                ..
+            } => {
+                let (queue, sequence, reason) = (queue.clone(), *sequence, reason.to_owned());
+                let park = move || queue.give_up(sequence, reason.clone());
+                Ok(self.tell(Call::GiveUp(*id), park).await?)
+            }
+        }
+    }
+
+    /// Tells the queue in memory, a few times if it does not answer.
+    async fn tell(
+        &self,
+        call: Call,
+        effect: impl Fn() + Clone + Send + 'static,
+    ) -> Result<(), CallError> {
+        let Self::Memory { line, .. } = self else {
+            return Ok(());
+        };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match line.call(|| call.clone(), effect.clone()).await {
+                Err(_) if tries < TRIES => {}
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
+    /// Says that the work goes on, until aborted.
+    async fn keep(self) {
+        let mut tick = tokio::time::interval(PROGRESS);
+        loop {
+            tick.tick().await;
+            match &self {
+                Self::Bus(bus, received) => {
+                    let reply = received.reply.clone();
+                    if bus.client.publish(reply, "+WPI".into()).await.is_err() {
+                        return;
+                    }
+                }
+                Self::Memory {
+                    queue,
+                    line,
+                    sequence,
+                    id,
+                } => {
+                    let (queue, sequence, id) = (queue.clone(), *sequence, *id);
+                    // One that gets lost is made up for by the next.
+                    let _ = line
+                        .call(|| Call::Extend(id), move || queue.extend(sequence))
+                        .await;
+                }
+            }
+        }
+    }
+
+    /// Nobody works on it any more.
+    async fn hand_back(self) {
+        match &self {
+            Self::Bus(bus, received) => {
+                let sent = bus
+                    .client
+                    .publish(received.reply.clone(), "-NAK".into())
+                    .await;
+                let flushed = bus.client.flush().await;
+                if sent.is_err() || flushed.is_err() {
+                    tracing::debug!("a command could not be handed back; it comes by itself");
+                }
+            }
+            Self::Memory { .. } => {
+                if let Err(error) = self.again(Duration::ZERO).await {
+                    tracing::debug!(%error, "a command could not be handed back");
+                }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use nexus_events::id::WorkspaceId;
 use nexus_events::work::WorkCommand;
 use serde::Deserialize;
 
-use super::{CommandQueue, Pending, Published, QueueError};
+use super::{Pending, Published, QueueError};
 use crate::call::{CallError, PATIENCE};
 use crate::connect::Bus;
 use crate::stored::{Which, stored_at};
@@ -24,53 +24,39 @@ struct Acknowledgement {
     duplicate: bool,
 }
 
-impl CommandQueue {
-    /// Queues a command. Its id derives from its cause, so doing it twice is harmless.
-    ///
-    /// # Errors
-    /// See [`QueueError`].
-    pub async fn publish(&self, command: &WorkCommand) -> Result<Published, QueueError> {
-        self.send(command, true).await
-    }
-
-    /// Queues a command although the same one was queued before: for a reconciler that found it
-    /// gone and its operation not ended.
-    ///
-    /// # Errors
-    /// See [`QueueError`].
-    pub async fn publish_again(&self, command: &WorkCommand) -> Result<Published, QueueError> {
-        self.send(command, false).await
-    }
-
-    async fn send(&self, command: &WorkCommand, once: bool) -> Result<Published, QueueError> {
-        let payload = bytes::Bytes::from(serde_json::to_vec(command)?);
-        let id = once.then(|| command.id.to_string());
-        let subject = subject_of(command).to_string();
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let headers = headers(id.as_deref(), command.traceparent.as_deref());
-            match put(&self.bus, &subject, headers, payload.clone()).await {
-                // An attempt whose answer was lost shows as busy: look who is in.
-                Ok(Published::Busy) if tries > 1 && self.is_in(command).await? => {
-                    return Ok(Published::Queued);
-                }
-                Err(error) if error.is_temporary() && tries < TRIES => {
-                    self.bus.pause_or_reconnected().await;
-                }
-                answer => return answer.map_err(QueueError::from),
+/// Queues a command; `once`: unless the same was queued a moment ago.
+pub(super) async fn send(
+    bus: &Bus,
+    command: &WorkCommand,
+    once: bool,
+) -> Result<Published, QueueError> {
+    let payload = bytes::Bytes::from(serde_json::to_vec(command)?);
+    let id = once.then(|| command.id.to_string());
+    let subject = subject_of(command).to_string();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let headers = headers(id.as_deref(), command.traceparent.as_deref());
+        match put(bus, &subject, headers, payload.clone()).await {
+            // An attempt whose answer was lost shows as busy: look who is in.
+            Ok(Published::Busy) if tries > 1 && is_in(bus, command).await? => {
+                return Ok(Published::Queued);
             }
+            Err(error) if error.is_temporary() && tries < TRIES => {
+                bus.pause_or_reconnected().await;
+            }
+            answer => return answer.map_err(QueueError::from),
         }
-    }
-
-    async fn is_in(&self, command: &WorkCommand) -> Result<bool, QueueError> {
-        let pending = self.pending(command.workspace).await?;
-        Ok(pending.is_some_and(|pending| pending.id == Some(command.id)))
     }
 }
 
+async fn is_in(bus: &Bus, command: &WorkCommand) -> Result<bool, QueueError> {
+    let pending = pending(bus, command.workspace).await?;
+    Ok(pending.is_some_and(|pending| pending.id == Some(command.id)))
+}
+
 /// Where a command stands while it is open.
-pub(super) fn subject_of(command: &WorkCommand) -> CommandSubject {
+pub(crate) fn subject_of(command: &WorkCommand) -> CommandSubject {
     CommandSubject {
         provider: command.provider,
         route: command.node.map_or(Route::Any, Route::Node),

@@ -1,29 +1,34 @@
 //! Following the log in memory.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::{Filter, Next};
 use crate::event_log::Recorded;
-use crate::memory::MemoryLog;
+use crate::memory::{Call, Line, MemoryLog};
 
 /// How many events are copied out at a time.
 const CHUNK: usize = 1_024;
+/// Before a read that got lost is made again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(super) struct MemoryTail {
     log: MemoryLog,
+    line: Line,
     last: watch::Receiver<u64>,
     chunk: VecDeque<Recorded>,
     idle: bool,
 }
 
 impl MemoryTail {
-    pub(super) fn new(log: MemoryLog) -> Self {
+    pub(super) fn new(log: MemoryLog, line: Line) -> Self {
         let last = log.watch_last();
         Self {
             log,
+            line,
             last,
             chunk: VecDeque::new(),
             idle: false,
@@ -42,10 +47,16 @@ impl MemoryTail {
                 let _ = self.last.changed().await;
             }
             self.last.borrow_and_update();
-            self.chunk = self
-                .log
-                .some_after(position, CHUNK, |subject| filter.wants(subject))
-                .into();
+            let (log, wanted) = (self.log.clone(), filter.clone());
+            let read = move || log.some_after(position, CHUNK, |subject| wanted.wants(subject));
+            match self.line.call(|| Call::Follow, read).await {
+                Ok(chunk) => self.chunk = chunk.into(),
+                Err(_) => {
+                    self.idle = false;
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            }
             if self.chunk.is_empty() && !std::mem::replace(&mut self.idle, true) {
                 return Next::CaughtUp;
             }

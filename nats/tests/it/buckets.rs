@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use nexus_events::id::UserId;
 use nexus_events::node::Heartbeat;
 use nexus_nats::testing::TestServer;
-use nexus_nats::{Heartbeats, UserKeys};
+use nexus_nats::{Heartbeats, MemoryBus, UserKeys};
 use uuid::Uuid;
 
 use crate::sample::{node, soon};
@@ -43,6 +43,39 @@ async fn the_last_heartbeat_of_each_node_is_kept_and_new_ones_are_heard() {
     heartbeats.beat(&five).await.unwrap();
     // The last ones come again first.
     while soon("one after a restart", watch.next()).await.unwrap() != five {}
+}
+
+#[tokio::test]
+async fn heartbeats_in_memory_are_heard_alike() {
+    let heartbeats = MemoryBus::default().heartbeats();
+    let beat = |node, free_slots| Heartbeat {
+        node,
+        at: Timestamp::now(),
+        running: vec![],
+        free_slots,
+        link: Vec::new(),
+    };
+    let (first, second) = (node(), node());
+    let (one, two) = (beat(first, 1), beat(second, 2));
+    for heartbeat in [&one, &two] {
+        heartbeats.beat(heartbeat).await.unwrap();
+    }
+    let mut watch = heartbeats.watch();
+    let mut heard = vec![
+        soon("a known one", watch.next()).await.unwrap(),
+        soon("a known one", watch.next()).await.unwrap(),
+    ];
+    heard.sort_by_key(|heartbeat| heartbeat.free_slots);
+    assert_eq!(heard, [one, two]);
+    let three = beat(first, 3);
+    heartbeats.beat(&three).await.unwrap();
+    assert_eq!(soon("a new one", watch.next()).await.unwrap(), three);
+    let slots = |all: Vec<Heartbeat>| -> u32 { all.iter().map(|beat| beat.free_slots).sum() };
+    assert_eq!(
+        slots(heartbeats.all().await.unwrap()),
+        5,
+        "the last of each"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,18 +1,21 @@
-//! Commands are delivered until done, one open at a time.
+//! Commands are delivered until done, one open at a time: on a server, and by its twin in memory.
 
 use std::time::Duration;
 
 use futures::StreamExt;
 use nexus_events::spec::Provider;
 use nexus_nats::testing::TestServer;
-use nexus_nats::{CommandQueue, Published, Route};
+use nexus_nats::{CommandQueue, MemoryBus, Published, Role, Route};
 
 use crate::sample::{bare_client, command, node, soon, workspace};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_workspace_has_one_open_command() {
     let server = TestServer::start().await;
-    let queue = CommandQueue::on(&server.bus().await);
+    one_open_command(&CommandQueue::on(&server.bus().await)).await;
+}
+
+async fn one_open_command(queue: &CommandQueue) {
     let workspace = workspace();
     let (first, second) = (command(workspace, None), command(workspace, None));
     assert_eq!(queue.pending(workspace).await.unwrap(), None);
@@ -49,7 +52,10 @@ async fn a_workspace_has_one_open_command() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_command_can_be_published_again() {
     let server = TestServer::start().await;
-    let queue = CommandQueue::on(&server.bus().await);
+    published_again(&CommandQueue::on(&server.bus().await)).await;
+}
+
+async fn published_again(queue: &CommandQueue) {
     let work = command(workspace(), None);
     queue.publish(&work).await.unwrap();
     let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
@@ -67,7 +73,10 @@ async fn a_lost_command_can_be_published_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_reach_only_the_route_they_are_for() {
     let server = TestServer::start().await;
-    let queue = CommandQueue::on(&server.bus().await);
+    routes(&CommandQueue::on(&server.bus().await)).await;
+}
+
+async fn routes(queue: &CommandQueue) {
     let (here, there) = (node(), node());
     let mut mine = queue
         .consumer(Provider::Fake, Route::Node(here))
@@ -96,7 +105,10 @@ async fn commands_reach_only_the_route_they_are_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_dropped_comes_back_at_once() {
     let server = TestServer::start().await;
-    let queue = CommandQueue::on(&server.bus().await);
+    dropped(&CommandQueue::on(&server.bus().await)).await;
+}
+
+async fn dropped(queue: &CommandQueue) {
     queue.publish(&command(workspace(), None)).await.unwrap();
     let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
     drop(soon("it", consumer.next()).await.unwrap());
@@ -111,7 +123,10 @@ async fn what_is_dropped_comes_back_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_comes_later_and_a_waiting_worker_is_not_disturbed() {
     let server = TestServer::start().await;
-    let queue = CommandQueue::on(&server.bus().await);
+    retried(&CommandQueue::on(&server.bus().await)).await;
+}
+
+async fn retried(queue: &CommandQueue) {
     let (first, second) = (command(workspace(), None), command(workspace(), None));
     queue.publish(&first).await.unwrap();
     let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
@@ -205,4 +220,36 @@ async fn consumers_survive_a_killed_server() {
     let delivery = soon("the command", waiting).await.unwrap().unwrap();
     assert_eq!(delivery.command(), &work);
     delivery.done().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_queue_in_memory_gives_the_same_answers() {
+    one_open_command(&MemoryBus::default().commands()).await;
+    published_again(&MemoryBus::default().commands()).await;
+    routes(&MemoryBus::default().commands()).await;
+    dropped(&MemoryBus::default().commands()).await;
+    retried(&MemoryBus::default().commands()).await;
+}
+
+#[tokio::test]
+async fn in_memory_a_command_moves_on_from_a_silent_worker_and_is_given_up_in_the_end() {
+    let bus = MemoryBus::default();
+    let queue = bus.commands();
+    let work = command(workspace(), None);
+    queue.publish(&work).await.unwrap();
+    let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    let silent = soon("it", consumer.next()).await.unwrap();
+    bus.deliver_again();
+    for attempt in 2..=5 {
+        let delivery = soon("it comes again", consumer.next()).await.unwrap();
+        assert_eq!((delivery.command(), delivery.attempt()), (&work, attempt));
+        drop(delivery);
+        // What is handed back is on its way.
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(queue.pending(work.workspace).await.unwrap(), None);
+    let given_up = bus.given_up_after(0);
+    assert_eq!((given_up.len(), given_up[0].attempts), (1, 5));
+    silent.done().await.unwrap();
+    assert_eq!(bus.open_commands(), []);
 }

@@ -1,11 +1,14 @@
 //! The engine: machines and what happens to them, scripted by the test.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nexus_events::id::{OperationId, WorkspaceId};
 use nexus_events::workspace::MachineExit;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::init::InitServer;
@@ -58,7 +61,13 @@ pub enum Reaction {
     WaitForPoke,
 }
 
-/// An engine in memory. Clones share it; it lives as long as the last.
+/// How long a call takes: before its effect, and after it.
+pub type Takes = (Duration, Duration);
+
+type Pace = dyn FnMut(Call, WorkspaceId) -> Takes + Send;
+
+/// An engine in memory. Clones share it; it lives as long as the last, and so do the inits of its
+/// machines, whatever becomes of the worker that started them.
 #[derive(Debug, Clone)]
 pub struct FakeEngine {
     shared: Arc<Shared>,
@@ -67,9 +76,21 @@ pub struct FakeEngine {
 #[derive(Debug)]
 struct Shared {
     folder: PathBuf,
+    /// Where its inits run: where it was made, when that was in a runtime.
+    home: Option<Handle>,
+    pace: Mutex<Paced>,
     poked: Notify,
     reached: Notify,
     state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct Paced(Option<Box<Pace>>);
+
+impl fmt::Debug for Paced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Paced").field(&self.0.is_some()).finish()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +118,8 @@ impl FakeEngine {
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         let shared = Shared {
             folder: folder.into(),
+            home: Handle::try_current().ok(),
+            pace: Mutex::default(),
             poked: Notify::new(),
             reached: Notify::new(),
             state: Mutex::default(),
@@ -113,6 +136,16 @@ impl FakeEngine {
             .entry(call)
             .or_default()
             .push_back(reaction);
+    }
+
+    /// Nothing scripted before happens any more; what hangs already does so for ever.
+    pub fn forget_script(&self) {
+        self.lock().script.clear();
+    }
+
+    /// How long each call takes from here on; without this, no time at all.
+    pub fn pace(&self, pace: impl FnMut(Call, WorkspaceId) -> Takes + Send + 'static) {
+        self.paced().0 = Some(Box::new(pace));
     }
 
     /// What set-ups do from here on.
@@ -207,7 +240,8 @@ impl FakeEngine {
                 "as scripted",
             ))
         };
-        tokio::task::yield_now().await;
+        let (before, after) = self.takes(call, workspace);
+        pause(before).await;
         match reaction {
             Some(Reaction::Fail(class)) => return failed(class),
             Some(Reaction::Hang) => std::future::pending().await,
@@ -215,7 +249,7 @@ impl FakeEngine {
             Some(Reaction::FailAfterEffect(_) | Reaction::HangAfterEffect) | None => {}
         }
         let done = effect();
-        tokio::task::yield_now().await;
+        pause(after).await;
         match reaction {
             Some(Reaction::FailAfterEffect(class)) => failed(class),
             Some(Reaction::HangAfterEffect) => std::future::pending().await,
@@ -290,6 +324,7 @@ impl FakeEngine {
             ));
         };
         if machine.server.is_none() {
+            let _home = self.shared.home.as_ref().map(Handle::enter);
             let init = Arc::clone(&machine.init);
             let server = InitServer::start(&socket, init, setup).map_err(|error| {
                 ProviderError::new(ErrorClass::Transient, "starting", error.to_string())
@@ -333,11 +368,33 @@ impl FakeEngine {
         }
     }
 
+    fn takes(&self, call: Call, workspace: WorkspaceId) -> Takes {
+        let mut paced = self.paced();
+        let pace = paced.0.as_mut();
+        pace.map_or_else(Takes::default, |pace| pace(call, workspace))
+    }
+
+    fn paced(&self) -> MutexGuard<'_, Paced> {
+        self.shared
+            .pace
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A test that panicked elsewhere has failed already; its engine may still be read.
         self.shared
             .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// At least a moment in which others are polled.
+async fn pause(time: Duration) {
+    if time.is_zero() {
+        tokio::task::yield_now().await;
+    } else {
+        tokio::time::sleep(time).await;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use nexus_init_protocol::report::{StepDetail, StepFailure};
@@ -17,6 +18,8 @@ pub struct SetupScript {
     pub unhealthy: Vec<String>,
     /// The set-up stops before this step and never goes on.
     pub hang_before: Option<StepName>,
+    /// How long each step takes.
+    pub step_takes: Duration,
 }
 
 /// A fake init's memory. It survives stops, as the journal of the real one does.
@@ -113,6 +116,9 @@ impl InitState {
             }
             tokio::task::yield_now().await;
             self.report(ReportEvent::StepStarted { step: step.clone() });
+            if !script.step_takes.is_zero() {
+                tokio::time::sleep(script.step_takes).await;
+            }
             if script.fail.as_ref() != Some(&step) {
                 self.succeed(step);
                 continue;
