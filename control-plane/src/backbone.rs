@@ -8,6 +8,7 @@ use crate::dispatch::Dispatch;
 use crate::gateway::Lines;
 use crate::key_store::KeyStore;
 use crate::parking::Parking;
+use crate::refusals::Refusals;
 use crate::vault::ValueStore;
 
 /// The log and its companions. Clones share them.
@@ -21,6 +22,8 @@ pub struct Backbone {
     pub dispatch: Dispatch,
     /// Messages nobody can read.
     pub parking: Parking,
+    /// Requests that were refused.
+    pub refusals: Refusals,
     /// Users' keys, wrapped.
     pub key_store: KeyStore,
     /// Byte streams to workspaces; `None` where there is no way to any.
@@ -37,6 +40,7 @@ impl Backbone {
             log: Log::on(bus),
             dispatch: Dispatch::Bus(CommandQueue::on(bus)),
             parking: Parking::Bus(Parked::on(bus)),
+            refusals: Refusals::Bus(nexus_nats::Refusals::on(bus)),
             key_store: KeyStore::Bus(UserKeys::on(bus)),
             lines: None,
             value_store: ValueStore::Bus(UserValues::on(bus)),
@@ -57,6 +61,7 @@ impl Backbone {
             log: Log::memory(),
             dispatch: Dispatch::memory(),
             parking: Parking::memory(),
+            refusals: Refusals::memory(),
             key_store: KeyStore::memory(),
             lines: None,
             value_store: ValueStore::memory(),

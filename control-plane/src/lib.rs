@@ -24,6 +24,7 @@ pub mod commands;
 pub mod daemon;
 pub mod directory;
 pub mod dispatch;
+mod export;
 pub mod gateway;
 mod health;
 
@@ -40,6 +41,7 @@ pub mod projections;
 pub mod pulse;
 pub mod queries;
 pub mod reconcile;
+pub mod refusals;
 pub mod sealing;
 pub mod settings;
 pub mod ssh;

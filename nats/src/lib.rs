@@ -71,6 +71,7 @@ pub mod link;
 pub mod logs;
 mod memory;
 pub mod parked;
+pub mod refusals;
 pub mod repository;
 mod stored;
 pub mod subject;
@@ -89,6 +90,7 @@ pub use event_log::{Append, AppendError, Expected, Log, LogInfo, NewEvent, ReadE
 pub use heartbeat::Heartbeats;
 pub use logs::{Follow, LogFilter, StepLogs};
 pub use parked::Parked;
+pub use refusals::Refusals;
 pub use repository::{Effect, ExecuteError, LoadError, Outcome, Repository, Snapshot};
 pub use subject::{CommandSubject, EventSubject, LogSubject, ParkedSubject, Route};
 pub use tail::{Batch, Filter, From, Tail, TailError};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::connect::Role;
 use crate::link::relay::address::{TO_GATEWAYS, TO_WORKERS};
-use crate::topology::{COMMANDS, EVENTS, LOGS, NODES, PARKED};
+use crate::topology::{COMMANDS, EVENTS, LOGS, NODES, PARKED, REFUSALS};
 
 /// The permissions of `role`, as the server's configuration has them.
 pub(super) fn of(role: Role) -> Value {
@@ -70,7 +70,7 @@ fn worker() -> Vec<String> {
 /// Looks, for `nexus doctor`; changes nothing.
 fn cli() -> Vec<String> {
     let mut allow = vec!["$JS.API.INFO".to_owned()];
-    for stream in [EVENTS, COMMANDS, LOGS, PARKED] {
+    for stream in [EVENTS, COMMANDS, LOGS, PARKED, REFUSALS] {
         allow.push(format!("$JS.API.STREAM.INFO.{stream}"));
     }
     allow
