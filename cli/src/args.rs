@@ -1,9 +1,11 @@
 //! What can be typed: the command tree, and nothing of what it does.
 
+pub(crate) mod audit;
 pub(crate) mod daemon;
 pub(crate) mod event;
 pub(crate) mod hold;
 pub(crate) mod operation;
+pub(crate) mod parked;
 pub(crate) mod port;
 pub(crate) mod projection;
 pub(crate) mod settings;
@@ -180,6 +182,28 @@ pub(crate) enum Command {
     /// The log of everything that happened
     #[command(subcommand, visible_alias = "event")]
     Events(event::Events),
+    /// Say who did it and because of what, from the log alone
+    Why(audit::Why),
+    /// Show how everything stood at a moment of the past
+    Replay(audit::Replay),
+    /// Say what keeps workspaces up, and why they were stopped
+    #[command(subcommand)]
+    Idle(audit::Idle),
+    /// Say what another idle policy would have done
+    WhatIf(audit::WhatIf),
+    /// Say how long each step takes
+    Slo(audit::Slo),
+    /// The log as evidence: export it, verify it
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// What happened around an event, in one file for others to look at
+    #[command(subcommand)]
+    Incident(audit::Incident),
+    /// Write the whole log into a file
+    Backup(audit::Backup),
+    /// Messages nobody could work on
+    #[command(subcommand)]
+    Parked(parked::Parked),
     /// The read models that answers come from
     #[command(subcommand)]
     Projection(projection::Projection),

@@ -1,24 +1,33 @@
 //! What each command does, one verb a file; here they are only told apart.
 
+mod audit;
+mod backup;
 mod completion;
 mod daemon;
 mod dashboard;
 mod doctor;
 mod events;
+mod idle;
+mod incident;
 mod manual;
 mod node;
 mod operation;
+mod parked;
 mod port;
 mod projection;
 mod register;
+mod replay;
 mod settings;
 mod sim;
+mod slo;
 mod ssh_config;
 mod token;
 mod up;
 mod user;
 mod version;
+mod what_if;
 mod whose;
+mod why;
 mod workspace;
 
 use std::ffi::OsString;
@@ -67,6 +76,15 @@ fn perform(context: &Context, command: Command) -> Result<Exit> {
         Command::SshConfig(arguments) => block_on(ssh_config::run(context, &arguments)),
         Command::Port(command) => block_on(port::run(context, &command)),
         Command::Dashboard(arguments) => block_on(dashboard::run(context, arguments)),
+        Command::Why(arguments) => block_on(why::run(context, &arguments)),
+        Command::Replay(arguments) => block_on(replay::run(context, &arguments)),
+        Command::Idle(command) => block_on(idle::run(context, &command)),
+        Command::WhatIf(arguments) => block_on(what_if::run(context, &arguments)),
+        Command::Slo(arguments) => block_on(slo::run(context, &arguments)),
+        Command::Audit(command) => block_on(audit::run(context, &command)),
+        Command::Incident(command) => block_on(incident::run(context, &command)),
+        Command::Backup(arguments) => block_on(backup::run(context, &arguments)),
+        Command::Parked(command) => block_on(parked::run(context, &command)),
         Command::Projection(command) => block_on(projection::run(context, &command)),
         Command::Settings(command) => block_on(settings::run(context, &command)),
         Command::Events(command) => block_on(events::run(context, &command)),

@@ -7,7 +7,7 @@ use nexus_events::problem::ProblemCode;
 pub(crate) enum Exit {
     /// As asked.
     Ok,
-    /// It failed, or the operation it followed did.
+    /// It failed, or the operation it followed did, or what was checked is not so.
     Failure,
     /// It was called wrongly, or the request is not valid.
     Usage,
@@ -75,7 +75,7 @@ pub(crate) const HELP: &str = "\
 The program ends with
 
     0    as asked
-    1    it failed, or the operation it followed did
+    1    it failed, or the operation it followed did, or what was checked is not so
     2    called wrongly, or the server found the request not valid
     3    there is no such thing (or it is somebody else's)
     4    not logged in, or not allowed

@@ -10,7 +10,7 @@ mod token;
 mod user;
 mod workspace;
 
-pub(crate) use event::event_line;
+pub(crate) use event::{event_line, told};
 pub(crate) use operation::{kind_text, state_text};
 pub(crate) use summary::Summary;
 pub(crate) use table::{Row, facts, table};

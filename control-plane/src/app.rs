@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use nexus_events::view::{ProjectionWork, ProjectionWorkView};
 use nexus_nats::StepLogs;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,8 @@ use crate::directory::DirectoryError;
 use crate::gateway::Gateway;
 use crate::hub::Hub;
 use crate::projections::ProjectionError;
-use crate::projections::runner::RebuildRequest;
+use crate::projections::runner::{Answer, Purpose, Request};
+use crate::projections::verify::Compared;
 use crate::queries::Queries;
 use crate::reconcile::Reconciler;
 use crate::sealing::SealingError;
@@ -97,8 +99,9 @@ struct Parts {
     logs: Option<StepLogs>,
     caught_up: watch::Receiver<bool>,
     alarm: watch::Receiver<Option<String>>,
-    rebuilds: mpsc::Sender<RebuildRequest>,
+    rebuilds: mpsc::Sender<Request>,
     rebuilding: AtomicBool,
+    work: watch::Sender<ProjectionWorkView>,
     started: Timestamp,
 }
 
@@ -216,13 +219,17 @@ impl App {
     /// # Errors
     /// When the log cannot be read, or the file cannot be written; the live one stays then.
     pub async fn rebuild(&self) -> Result<u64, ProjectionError> {
-        let (done, rebuilt) = oneshot::channel();
-        self.parts
-            .rebuilds
-            .send(done)
-            .await
-            .map_err(|_| ProjectionError::Closed)?;
-        rebuilt.await.map_err(|_| ProjectionError::Closed)?
+        self.ask(|done| Request::Make(Purpose::Replace(done))).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(Answer<T>) -> Request,
+    ) -> Result<T, ProjectionError> {
+        let (done, answered) = oneshot::channel();
+        let sent = self.parts.rebuilds.send(request(done)).await;
+        sent.map_err(|_| ProjectionError::Closed)?;
+        answered.await.map_err(|_| ProjectionError::Closed)?
     }
 
     /// Makes the read model anew, as [`App::rebuild`], while the caller goes on; once at a time.
@@ -241,6 +248,101 @@ impl App {
             }
             app.parts.rebuilding.store(false, Ordering::Release);
         });
+    }
+
+    /// Makes the read model anew and compares it with the one that answers, row by row.
+    ///
+    /// # Errors
+    /// When the log or one of the two cannot be read.
+    pub async fn verify(&self) -> Result<Compared, ProjectionError> {
+        self.ask(|done| Request::Make(Purpose::Verify(done))).await
+    }
+
+    /// Makes a read model from the log beside the one that answers, which follows from then on.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the file cannot be written.
+    pub async fn shadow(&self) -> Result<u64, ProjectionError> {
+        self.ask(|done| Request::Make(Purpose::Follow(done))).await
+    }
+
+    /// Compares the read model that answers with the one beside it, as of the same event.
+    ///
+    /// # Errors
+    /// [`ProjectionError::NothingBeside`], or when one of the two cannot be read.
+    pub async fn compare(&self) -> Result<Compared, ProjectionError> {
+        self.ask(Request::Compare).await
+    }
+
+    /// Lets the read model beside answer, and the one that answered follow: switching again is the
+    /// way back, and loses nothing written since.
+    ///
+    /// # Errors
+    /// [`ProjectionError::NothingBeside`], or when the files cannot be exchanged.
+    pub async fn switch(&self) -> Result<(), ProjectionError> {
+        self.ask(Request::Switch).await
+    }
+
+    /// Ends the read model beside.
+    ///
+    /// # Errors
+    /// [`ProjectionError::NothingBeside`], or when its file cannot be removed.
+    pub async fn forget_shadow(&self) -> Result<(), ProjectionError> {
+        self.ask(Request::Forget).await
+    }
+
+    /// Does one of these while the caller goes on; `false` while another is under way.
+    pub(crate) fn work_aside(&self, work: ProjectionWork) -> bool {
+        let begun = self.parts.work.send_if_modified(|view| {
+            let begins = !view.running;
+            if begins {
+                *view = ProjectionWorkView::begun(work);
+            }
+            begins
+        });
+        if begun {
+            let app = self.clone();
+            tokio::spawn(async move {
+                let view = ProjectionWorkView::begun(work);
+                let view = match app.perform(work).await {
+                    Ok(Some(compared)) => compared.told_in(view),
+                    Ok(None) => ProjectionWorkView {
+                        running: false,
+                        ..view
+                    },
+                    Err(error) => {
+                        let shown = &error as &dyn std::error::Error;
+                        tracing::error!(error = shown, ?work, "not done to the read model");
+                        ProjectionWorkView {
+                            running: false,
+                            failed: Some(crate::chain::text(&error)),
+                            ..view
+                        }
+                    }
+                };
+                app.parts.work.send_replace(view);
+            });
+        }
+        begun
+    }
+
+    async fn perform(&self, work: ProjectionWork) -> Result<Option<Compared>, ProjectionError> {
+        match work {
+            ProjectionWork::Verify => self.verify().await.map(Some),
+            ProjectionWork::Compare => self.compare().await.map(Some),
+            ProjectionWork::Shadow => self.shadow().await.map(|_| None),
+            ProjectionWork::Switch => self.switch().await.map(|()| None),
+            ProjectionWork::Forget => self.forget_shadow().await.map(|()| None),
+        }
+    }
+
+    /// How the last of these went, once it is over or `wait` is.
+    pub(crate) async fn work(&self, wait: Duration) -> ProjectionWorkView {
+        let mut changes = self.parts.work.subscribe();
+        let over = changes.wait_for(|view| !view.running);
+        // Either way it is told as it is.
+        let _ = tokio::time::timeout(wait, over).await;
+        self.parts.work.borrow().clone()
     }
 
     /// Whether the read model is being made anew.

@@ -7,6 +7,7 @@ use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, MemoryBus, Parked, UserKeys
 use crate::gateway::Lines;
 use crate::key_store::KeyStore;
 use crate::parking::Parking;
+use crate::refusals::Refusals;
 use crate::vault::ValueStore;
 
 /// The log and its companions. Clones share them.
@@ -22,6 +23,8 @@ pub struct Backbone {
     pub heartbeats: Heartbeats,
     /// Messages nobody can read.
     pub parking: Parking,
+    /// Requests that were refused.
+    pub refusals: Refusals,
     /// Users' keys, wrapped.
     pub key_store: KeyStore,
     /// Byte streams to workspaces; `None` where there is no way to any.
@@ -39,6 +42,7 @@ impl Backbone {
             dispatch: CommandQueue::on(bus),
             heartbeats: Heartbeats::on(bus),
             parking: Parking::Bus(Parked::on(bus)),
+            refusals: Refusals::Bus(nexus_nats::Refusals::on(bus)),
             key_store: KeyStore::Bus(UserKeys::on(bus)),
             lines: None,
             value_store: ValueStore::Bus(UserValues::on(bus)),
@@ -65,6 +69,7 @@ impl Backbone {
             dispatch: bus.commands(),
             heartbeats: bus.heartbeats(),
             parking: Parking::memory(),
+            refusals: Refusals::memory(),
             key_store: KeyStore::memory(),
             lines: None,
             value_store: ValueStore::memory(),

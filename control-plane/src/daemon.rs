@@ -10,10 +10,12 @@ mod backbone;
 mod first_token;
 mod lock;
 mod logging;
+mod restore;
 mod run;
 mod supervisor;
 mod workers;
 
-pub use arguments::{Arguments, Command, DaemonArguments, WorkerChoice};
+pub use arguments::{Arguments, Command, DaemonArguments, RestoreArguments, WorkerChoice};
 pub use logging::install as install_logging;
+pub use restore::restore;
 pub use run::run;

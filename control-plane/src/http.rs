@@ -25,6 +25,7 @@ mod ndjson;
 mod openapi;
 mod pace;
 mod patience;
+mod refusals;
 mod reply;
 mod router;
 mod routes;

@@ -56,6 +56,16 @@ impl TailEvent {
         &self.json
     }
 
+    /// The event as it is stored.
+    pub(crate) fn payload(&self) -> &[u8] {
+        // Written by `new`: the first of these words comes before the event, the last byte after.
+        let begin = self
+            .json
+            .find("\"event\":")
+            .map_or(0, |at| at + "\"event\":".len());
+        &self.json.as_bytes()[begin..self.json.len() - 1]
+    }
+
     /// The same as a value.
     pub fn view(&self) -> EventView {
         serde_json::from_str(&self.json).unwrap_or(EventView {

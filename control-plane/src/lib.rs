@@ -23,6 +23,7 @@ pub mod commands;
 
 pub mod daemon;
 pub mod directory;
+mod export;
 pub mod gateway;
 mod health;
 
@@ -39,6 +40,7 @@ pub mod projections;
 pub mod pulse;
 pub mod queries;
 pub mod reconcile;
+pub mod refusals;
 pub mod sealing;
 pub mod settings;
 pub mod ssh;

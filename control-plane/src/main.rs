@@ -11,7 +11,7 @@ const THREADS: usize = 2;
 const BLOCKING_THREADS: usize = 8;
 
 fn main() -> ExitCode {
-    let Command::Daemon(arguments) = Arguments::parse().command;
+    let command = Arguments::parse().command;
     daemon::install_logging();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
@@ -19,7 +19,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(daemon::run(*arguments)),
+        Ok(runtime) => runtime.block_on(async {
+            match command {
+                Command::Daemon(arguments) => daemon::run(*arguments).await,
+                Command::Restore(arguments) => daemon::restore(arguments).await,
+            }
+        }),
         Err(error) => Err(error.into()),
     };
     match ended {

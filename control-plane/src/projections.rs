@@ -13,12 +13,15 @@
 //!
 //! One file per read model ([`workspaces`], [`users`], [`nodes`], [`operations`], [`claims`],
 //! [`timeline`]); [`model`] hands an event to each, [`writer`] owns the one writing connection,
-//! [`database`] the reading ones, [`rebuild`] makes the file anew beside the live one.
+//! [`database`] the reading ones, [`rebuild`] makes the file anew beside the live one, [`verify`]
+//! compares the two.
 
+mod beside;
 mod cache;
 pub(crate) mod checkpoint;
 mod claims;
 mod columns;
+mod compare;
 pub mod database;
 pub mod digest;
 mod model;
@@ -29,6 +32,7 @@ pub mod runner;
 mod schema;
 pub(crate) mod timeline;
 mod users;
+pub mod verify;
 mod workspaces;
 mod write_ahead;
 pub(crate) mod writer;
@@ -102,6 +106,12 @@ pub enum ProjectionError {
     /// The log could not be followed.
     #[error("following the log")]
     Tail(#[from] nexus_nats::TailError),
+    /// There is no other read model to compare with or to switch to.
+    #[error("no read model follows beside the one that answers")]
+    NothingBeside,
+    /// A comparison is under way, which needs both to stay as they are.
+    #[error("the read models are being compared; nothing is exchanged meanwhile")]
+    LookedAt,
     /// The writer has ended.
     #[error("the read model is closed")]
     Closed,
@@ -126,7 +136,7 @@ pub(crate) use claims::load as claim;
 pub(crate) use columns::{micros, time};
 pub(crate) use nodes::load as node;
 pub(crate) use users::{load as user, word as scope_word};
-pub(crate) use workspaces::{idle_stop_at, load as workspace};
+pub(crate) use workspaces::load as workspace;
 
 /// How far something else than the read models has come.
 pub(crate) fn load_checkpoint(

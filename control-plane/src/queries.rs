@@ -140,6 +140,9 @@ pub enum QueryError {
     /// A user's values cannot be had.
     #[error(transparent)]
     Sealing(#[from] SealingError),
+    /// The log could not be asked.
+    #[error("asking the log")]
+    Log(#[from] nexus_nats::ReadError),
     /// The bus failed.
     #[error("asking for what is parked")]
     Parked(#[from] nexus_nats::parked::ParkedError),
@@ -210,16 +213,19 @@ impl From<QueryError> for Problem {
                     "see how the server fares: nexus daemon status",
                 )
             }
-            QueryError::Parked(error) => {
-                log_once(&error);
-                Self::new(
-                    ProblemCode::LogUnavailable,
-                    "the log did not answer",
-                    "see how the server fares: nexus daemon status",
-                )
-            }
+            QueryError::Parked(error) => unanswered(&error),
+            QueryError::Log(error) => unanswered(&error),
         }
     }
+}
+
+fn unanswered(error: &(dyn std::error::Error + 'static)) -> Problem {
+    log_once(error);
+    Problem::new(
+        ProblemCode::LogUnavailable,
+        "the log did not answer",
+        "see how the server fares: nexus daemon status",
+    )
 }
 
 fn listing(what: &str) -> &'static str {

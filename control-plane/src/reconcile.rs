@@ -16,7 +16,8 @@ pub(crate) use driver::drive;
 
 use jiff::Timestamp;
 use nexus_events::envelope::{Actor, Context};
-use nexus_events::id::{CorrelationId, EventId, WorkspaceId};
+use nexus_events::id::{CommandId, CorrelationId, EventId, WorkspaceId};
+use nexus_events::workspace::Command;
 use uuid::Uuid;
 
 use crate::commands::{CommandError, Commands};
@@ -83,12 +84,17 @@ impl Reconciler {
         name: &'static str,
         workspace: WorkspaceId,
         known: Record<nexus_events::workspace::Workspace>,
-        command: &nexus_events::workspace::Command,
+        command: &Command,
         now: Timestamp,
     ) -> Result<bool, ReconcileError> {
         let outcome = self
             .commands
-            .on_workspace(workspace, known, command, context(name, now))
+            .on_workspace(
+                workspace,
+                known,
+                command,
+                about(command, context(name, now)),
+            )
             .await;
         match outcome {
             Ok(outcome) => Ok(matches!(
@@ -98,6 +104,18 @@ impl Reconciler {
             Err(CommandError::NotInFlight(_) | CommandError::Deleted) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// What ends an operation follows from the command that it be brought about.
+fn about(command: &Command, context: Context) -> Context {
+    let (Command::TimeOut { operation, .. } | Command::Abandon { operation, .. }) = command else {
+        return context;
+    };
+    let causation = Some(CommandId::of_operation(*operation).to_string());
+    Context {
+        causation,
+        ..context
     }
 }
 

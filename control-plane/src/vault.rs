@@ -47,7 +47,7 @@ impl ValueStore {
         }
     }
 
-    async fn get(&self, user: UserId, digest: &str) -> Result<Option<Bytes>, CallError> {
+    pub(crate) async fn get(&self, user: UserId, digest: &str) -> Result<Option<Bytes>, CallError> {
         match self {
             Self::Bus(values) => values.get(user, digest).await,
             Self::Memory(values) => Ok(lock(values).get(&(user, digest.to_owned())).cloned()),

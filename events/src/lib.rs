@@ -8,9 +8,10 @@
 //! [`aggregate`] the shape all aggregates share, [`workspace`], [`user`], [`node`] and
 //! [`claim`] the four aggregates, [`spec`] what a workspace is asked to be, [`status`] the
 //! five vocabularies of status, [`work`] what a worker is told to do, [`view`] what the API
-//! answers, [`upcast`] how old events are read.
+//! answers, [`upcast`] how old events are read, [`audit`] what the log says of the past.
 
 pub mod aggregate;
+pub mod audit;
 pub mod claim;
 pub mod envelope;
 pub mod failure;
@@ -18,6 +19,7 @@ pub mod id;
 pub mod name;
 pub mod node;
 pub mod problem;
+pub mod refusal;
 pub mod spec;
 pub mod status;
 #[cfg(feature = "testing")]

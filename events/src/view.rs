@@ -6,9 +6,11 @@ mod sign_in;
 mod ssh;
 mod terminal;
 mod user_settings;
+mod workspace;
 
 pub use connect::{
-    OpenPreviewRequest, OpenedPreview, PlaceHoldRequest, PreviewView, ProjectionView,
+    DifferenceView, OpenPreviewRequest, OpenedPreview, PlaceHoldRequest, PreviewView,
+    ProjectionView, ProjectionWork, ProjectionWorkView, TableView,
 };
 pub use seed::{
     CreateWorkspaceReply, CreateWorkspaceRequest, RegisterUserReply, RegisterUserRequest,
@@ -22,6 +24,7 @@ pub use terminal::{
     TerminalTold, TerminalView,
 };
 pub use user_settings::{CredentialView, CredentialsChange, CredentialsView, Scripts};
+pub use workspace::Surroundings;
 
 use std::collections::BTreeMap;
 

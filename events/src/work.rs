@@ -12,6 +12,13 @@ use crate::id::{CommandId, CorrelationId, EventId, NodeId, OperationId, Workspac
 use crate::spec::Provider;
 use crate::workspace::{OperationKind, Step, Workspace};
 
+impl CommandId {
+    /// The command that tells a worker of `operation`; there is one for each.
+    pub fn of_operation(operation: OperationId) -> Self {
+        Self::derived(operation.to_string())
+    }
+}
+
 /// A command on the work queue: bring about one operation of one workspace.
 ///
 /// Its id derives from the event that caused it, so publishing it twice is harmless. The state

@@ -3,8 +3,11 @@
 
 mod common;
 
-use common::{at, machine, node, operation, requested};
+use common::history::{History, by_itself};
+use common::{at, machine, node, operation, requested, workspace};
 use nexus_events::aggregate::{Aggregate, Decision};
+use nexus_events::audit::decisions::Decisions;
+use nexus_events::audit::incident::Redactor;
 use nexus_events::failure::{Failure, FailureCode};
 use nexus_events::testing::fold;
 use nexus_events::workspace::{
@@ -189,5 +192,32 @@ proptest! {
         prop_assert_eq!(fold::<Workspace>(&events), state.clone());
         let json = serde_json::to_string(&state).unwrap();
         prop_assert_eq!(serde_json::from_str::<Workspace>(&json).unwrap(), state);
+    }
+
+    /// Whatever was recorded would be decided the same again, from the log alone, and without
+    /// anything personal in it.
+    #[test]
+    fn every_recorded_decision_is_made_again(commands in prop::collection::vec(command(), 0..60)) {
+        let mut history = History::default();
+        let id = workspace("w");
+        let because = || by_itself("r");
+        history.tell(&id, 0, because(), requested(operation("create", 0)));
+        let mut state = requested_state();
+        for command in &commands {
+            if let Ok(Decision::Event(event)) = state.decide(command) {
+                state = state.evolve(&event);
+                history.tell(&id, 3000, because(), event);
+            }
+        }
+        let (mut plain, mut redacted) = (Decisions::default(), Decisions::default());
+        let mut redactor = Redactor::default();
+        for entry in history.entries() {
+            plain.take(&entry);
+            redacted.take(&redactor.redacted(entry).read().unwrap());
+        }
+        for verdict in [plain.finish(), redacted.finish()] {
+            prop_assert_eq!(verdict.decided, history.records.len() as u64);
+            prop_assert_eq!(verdict.different, vec![]);
+        }
     }
 }

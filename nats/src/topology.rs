@@ -6,6 +6,7 @@
 //! | `NEXUS_COMMANDS` | the open command of each workspace | until done |
 //! | `NEXUS_LOGS` | what steps said | 7 days, 1 GiB |
 //! | `NEXUS_PARKED` | what nobody could work on | 30 days, 256 MiB |
+//! | `NEXUS_REFUSALS` | requests that were refused | 90 days, 64 MiB |
 //! | KV `nexus_nodes` | the last heartbeat of each node | 60 s |
 //! | KV `nexus_user_keys` | the key each user's personal data is sealed with | until forgotten |
 //! | KV `nexus_user_values` | users' credentials, sealed, by digest | until forgotten |
@@ -34,6 +35,8 @@ pub const COMMANDS: &str = "NEXUS_COMMANDS";
 pub const LOGS: &str = "NEXUS_LOGS";
 /// The stream of parked messages.
 pub const PARKED: &str = "NEXUS_PARKED";
+/// The stream of refused requests.
+pub const REFUSALS: &str = "NEXUS_REFUSALS";
 /// The bucket of heartbeats.
 pub const NODES: &str = "nexus_nodes";
 /// The bucket of users' keys.

@@ -2,6 +2,7 @@
 
 mod api_document;
 mod architecture;
+mod audit;
 mod bad_input;
 mod browser;
 mod command_line;

@@ -50,6 +50,25 @@ impl Plane {
     /// As [`Self::start`].
     pub async fn start_with(worker: &str, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         let home = tempfile::Builder::new().prefix("nexus-it-").tempdir()?;
+        let mut plane = Self::prepared(home, worker, environment)?;
+        plane.restart().await?;
+        let public = make_key(&plane.key).await?;
+        plane.client.register(ALICE, 1, &public).await?;
+        plane.nodes_joined().await?;
+        Ok(plane)
+    }
+
+    /// Starts `nexusd` in a home that is there, with whom its log knows.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn in_home(home: TempDir, worker: &str) -> anyhow::Result<Self> {
+        let mut plane = Self::prepared(home, worker, &[])?;
+        plane.restart().await?;
+        Ok(plane)
+    }
+
+    fn prepared(home: TempDir, worker: &str, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         let client = Client::local(&home.path().join("daemon.sock"))?;
         let key = home.path().join("id_alice");
         let environment = environment
@@ -57,7 +76,7 @@ impl Plane {
             .map(|(key, value)| ((*key).into(), (*value).into()))
             .collect();
         let worker = worker.to_owned();
-        let mut plane = Self {
+        Ok(Self {
             home,
             worker,
             environment,
@@ -65,12 +84,7 @@ impl Plane {
             daemon: None,
             client,
             key,
-        };
-        plane.restart().await?;
-        let public = make_key(&plane.key).await?;
-        plane.client.register(ALICE, 1, &public).await?;
-        plane.nodes_joined().await?;
-        Ok(plane)
+        })
     }
 
     /// Its home folder.

@@ -1,5 +1,7 @@
 //! `nexus projection …`: the read models.
 
+mod work;
+
 use nexus_events::view::ProjectionView;
 use serde::Serialize;
 
@@ -20,6 +22,8 @@ struct Projections(Vec<ProjectionView>);
 pub(super) async fn run(context: &Context, command: &Projection) -> Result<Exit> {
     match command {
         Projection::List => list(context).await,
+        Projection::Verify => work::verify(context).await,
+        Projection::Upgrade(steps) => work::upgrade(context, *steps).await,
         Projection::Rebuild(change) => {
             let path = format!("{PATH}/rebuild");
             let request = Request::post("make the read models anew", path);

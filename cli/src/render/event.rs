@@ -87,7 +87,8 @@ fn shortened(subject: &str) -> String {
     }
 }
 
-fn told(data: &Value) -> String {
+/// What is worth telling of an event's data, in words.
+pub(crate) fn told(data: &Value) -> String {
     let inner = data.as_object().and_then(|outer| outer.values().next());
     let Some(inner) = inner else {
         return String::new();

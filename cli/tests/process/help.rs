@@ -14,6 +14,9 @@ fn the_tree_is_what_was_meant() {
     insta::assert_snapshot!("workspace", help(&["workspace", "--help"]));
     insta::assert_snapshot!("create", help(&["workspace", "create", "--help"]));
     insta::assert_snapshot!("events_tail", help(&["events", "tail", "--help"]));
+    insta::assert_snapshot!("why", help(&["why", "--help"]));
+    insta::assert_snapshot!("replay", help(&["replay", "--help"]));
+    insta::assert_snapshot!("audit_verify", help(&["audit", "verify", "--help"]));
     insta::assert_snapshot!("exit_codes", help(&["help", "exit-codes"]));
 }
 

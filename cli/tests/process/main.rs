@@ -2,6 +2,7 @@
 //! test wants said.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod connection;
 mod daemon;
 mod events;

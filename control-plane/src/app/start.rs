@@ -207,6 +207,7 @@ impl Plane {
             alarm,
             rebuilds,
             rebuilding: false.into(),
+            work: watch::Sender::default(),
         };
         Ok(Self {
             app: App {

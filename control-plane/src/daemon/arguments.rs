@@ -26,6 +26,29 @@ pub struct Arguments {
 pub enum Command {
     /// Serves the API until it is told to stop
     Daemon(Box<DaemonArguments>),
+    /// Makes the log of an empty home from a file of `nexus backup`, and ends
+    Restore(RestoreArguments),
+}
+
+/// What to restore, and where.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RestoreArguments {
+    /// The file `nexus backup` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where Nexus keeps its things [default: ~/.nexus]
+    #[arg(long, env = "NEXUS_HOME", value_name = "FOLDER")]
+    pub home: Option<PathBuf>,
+}
+
+/// The home told, else the usual one, absolute.
+pub(super) fn home(told: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
+    let home = match (told, std::env::var_os("HOME")) {
+        (Some(home), _) => home.clone(),
+        (None, Some(home)) => PathBuf::from(home).join(".nexus"),
+        (None, None) => anyhow::bail!("neither --home nor HOME is set: add --home FOLDER"),
+    };
+    Ok(std::path::absolute(home)?)
 }
 
 /// How to serve.
@@ -170,11 +193,7 @@ impl DaemonArguments {
     /// # Errors
     /// When there is no home, or its path cannot be made absolute.
     pub fn settings(&self) -> anyhow::Result<Settings> {
-        let home = match (&self.home, std::env::var_os("HOME")) {
-            (Some(home), _) => home.clone(),
-            (None, Some(home)) => PathBuf::from(home).join(".nexus"),
-            (None, None) => anyhow::bail!("neither --home nor HOME is set: add --home FOLDER"),
-        };
+        let home = home(self.home.as_ref())?;
         let any = self.allow_host.iter().any(|host| host == "*");
         let hosts = if any {
             Vec::new()
@@ -193,7 +212,7 @@ impl DaemonArguments {
                 hosts,
                 local_files: self.listen.ip().is_loopback(),
             },
-            ..Settings::in_home(std::path::absolute(home)?)
+            ..Settings::in_home(home)
         })
     }
 }
@@ -204,8 +223,10 @@ mod tests {
 
     fn parsed(arguments: &[&str]) -> Result<DaemonArguments, clap::Error> {
         let all = ["nexusd", "daemon"].iter().chain(arguments);
-        let Command::Daemon(arguments) = Arguments::try_parse_from(all)?.command;
-        Ok(*arguments)
+        match Arguments::try_parse_from(all)?.command {
+            Command::Daemon(arguments) => Ok(*arguments),
+            Command::Restore(arguments) => panic!("{arguments:?} is no daemon"),
+        }
     }
 
     #[test]

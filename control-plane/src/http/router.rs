@@ -13,12 +13,12 @@ use utoipa_axum::routes;
 
 use super::error::{Refusal, SEE_DOCS, render};
 use super::routes::{
-    activity, document, events, exec, health, history, holds, keys, lifecycle, logs, metrics,
+    activity, document, events, exec, health, history, holds, keys, lifecycle, log, logs, metrics,
     nodes, operations, parked, projections, settings, ssh, status, timeline, tokens, users,
     workspaces,
 };
 use super::routes::{previews, sign_in, streams, terminal, terminals, tickets};
-use super::{Api, HostNames, auth, facade, openapi, patience, reply, trace};
+use super::{Api, HostNames, auth, facade, openapi, patience, refusals, reply, trace};
 use crate::app::App;
 
 /// Every route, each with what the document says of it.
@@ -44,8 +44,11 @@ fn table() -> OpenApiRouter<Api> {
         .routes(routes!(operations::read))
         .routes(routes!(events::read))
         .routes(routes!(events::follow))
+        .routes(routes!(log::read))
         .routes(routes!(projections::list))
         .routes(routes!(projections::rebuild))
+        .routes(routes!(projections::work))
+        .routes(routes!(projections::worked))
         .routes(routes!(parked::list))
         .routes(routes!(parked::retry))
         .routes(routes!(parked::discard))
@@ -85,7 +88,7 @@ pub fn document() -> OpenApi {
     openapi::finished(table().into_openapi())
 }
 
-/// The API of `app`. Layers from the outside in: previews, trace, problems, panics, time, identity.
+/// The API of `app`. Layers from the outside in: previews, trace, problems, panics, time, identity, refusals.
 pub fn router(app: App, hosts: HostNames, shutdown: CancellationToken) -> Router {
     let (table, document) = table().split_for_parts();
     let document = openapi::written(&openapi::finished(document));
@@ -94,6 +97,7 @@ pub fn router(app: App, hosts: HostNames, shutdown: CancellationToken) -> Router
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_like_this)
         .layer(from_fn_with_state(api.clone(), reply::say_sequence))
+        .layer(from_fn_with_state(api.clone(), refusals::note))
         .layer(from_fn_with_state(api.clone(), auth::identify))
         .layer(from_fn(patience::limit))
         .layer(CatchPanicLayer::custom(patience::panicked))

@@ -11,6 +11,7 @@ pub(super) mod history;
 pub(super) mod holds;
 pub(super) mod keys;
 pub(super) mod lifecycle;
+pub(super) mod log;
 pub(super) mod logs;
 pub(super) mod metrics;
 pub(super) mod nodes;

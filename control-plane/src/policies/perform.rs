@@ -87,7 +87,7 @@ impl Performer {
             Effect::Release { workspace, claims } => {
                 for claim in claims {
                     let actor = Actor::system(ACTOR);
-                    let causation = Some(cause.event.to_string());
+                    let causation = Some(cause.causation.clone());
                     let context = release_context(actor, cause.correlation, causation, now);
                     self.commands
                         .release_claim(&claim, workspace, context)
@@ -126,7 +126,7 @@ impl Performer {
             at,
             actor: Actor::system(ACTOR),
             correlation: cause.correlation,
-            causation: Some(cause.event.to_string()),
+            causation: Some(cause.causation.clone()),
             traceparent: cause.traceparent.clone(),
         }
     }

@@ -43,6 +43,8 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cause {
     pub(crate) event: EventId,
+    /// What stands in the log: the event, or the command that was told of it.
+    pub(crate) causation: String,
     pub(crate) actor: Actor,
     pub(crate) correlation: CorrelationId,
     pub(crate) traceparent: Option<String>,
@@ -52,6 +54,7 @@ impl<D> From<&Envelope<D>> for Cause {
     fn from(event: &Envelope<D>) -> Self {
         Self {
             event: event.id,
+            causation: event.id.to_string(),
             actor: event.actor.clone(),
             correlation: event.correlationid,
             traceparent: event.traceparent.clone(),
@@ -139,7 +142,7 @@ pub(crate) fn work_command(
 ) -> Option<WorkCommand> {
     let definition = now.state.definition.as_ref()?;
     Some(WorkCommand {
-        id: CommandId::derived(operation.id.to_string()),
+        id: CommandId::of_operation(operation.id),
         workspace,
         operation: operation.id,
         kind: operation.kind,

@@ -141,6 +141,16 @@ fn open_reader(file: &Path) -> Result<Connection, ProjectionError> {
     Ok(opened)
 }
 
+/// Opens the file for reading, as it is now for as long as the connection lives.
+pub(super) fn open_view(file: &Path) -> Result<Connection, ProjectionError> {
+    let connection = open_reader(file)?;
+    // A transaction sees what was there at its first read.
+    connection
+        .execute_batch("BEGIN; SELECT count(*) FROM checkpoint")
+        .map_err(ProjectionError::database("looking at the read model"))?;
+    Ok(connection)
+}
+
 /// Opens the file for writing as it is used live.
 pub(super) fn open_writer(file: &Path) -> Result<Connection, ProjectionError> {
     Connection::open(file)

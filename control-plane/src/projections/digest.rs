@@ -39,15 +39,15 @@ pub(crate) fn of(connection: &Connection) -> Result<String, ProjectionError> {
             }
         }
     }
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hexadecimal(hash))
+}
+
+pub(super) fn hexadecimal(hash: Sha256) -> String {
+    nexus_events::audit::chain::hex(hash.finalize().into())
 }
 
 /// Each value with its type and length, so that no two rows run together.
-fn update(hash: &mut Sha256, value: ValueRef<'_>) {
+pub(super) fn update(hash: &mut Sha256, value: ValueRef<'_>) {
     match value {
         ValueRef::Null => hash.update([0]),
         ValueRef::Integer(number) => {

@@ -16,7 +16,7 @@ use super::database::{self, open_for_rebuild};
 use super::model::{Decoded, Undecodable};
 use super::writer::Folder;
 use super::{ProjectionError, schema};
-use crate::threads::Threads;
+use crate::threads::{Done, Threads};
 
 /// Events read at a time.
 const BATCH: usize = 2_000;
@@ -76,18 +76,21 @@ pub async fn rebuild_on(
     log: &Log,
     live: &Path,
 ) -> Result<Rebuilt, ProjectionError> {
-    let file = beside(live);
+    rebuild_at(threads, log, beside(live)).await
+}
+
+/// The same, into this file.
+pub(super) async fn rebuild_at(
+    threads: Threads,
+    log: &Log,
+    file: PathBuf,
+) -> Result<Rebuilt, ProjectionError> {
     database::remove(&file)?;
     let info = log.info().await?;
     let (batches, received) = mpsc::channel(4);
     let folding = fold(file.clone(), Checkpoint::start(info.created), received);
-    let folding = threads.run("rebuild", folding);
-    let folding = folding.map_err(|source| ProjectionError::File {
-        attempt: "starting to write",
-        path: file.clone(),
-        source,
-    })?;
-    let unreadable = read(log, info.last_sequence, batches).await?;
+    let folding = started(threads, &file, folding)?;
+    let unreadable = read(log, 0, info.last_sequence, batches).await?;
     let sequence = folding.await.map_err(|_| ProjectionError::Closed)??;
     Ok(Rebuilt {
         file,
@@ -96,25 +99,60 @@ pub async fn rebuild_on(
     })
 }
 
-fn beside(live: &Path) -> PathBuf {
+/// Goes on with a file that was made so, from event `after` up to event `last`.
+pub(super) async fn extend(
+    threads: Threads,
+    log: &Log,
+    file: &Path,
+    after: u64,
+    last: u64,
+) -> Result<(), ProjectionError> {
+    let (batches, received) = mpsc::channel(4);
+    let going_on = started(threads, file, go_on(file.to_owned(), received))?;
+    read(log, after, last, batches).await?;
+    going_on.await.map_err(|_| ProjectionError::Closed)?
+}
+
+fn started<T: Send + 'static>(
+    threads: Threads,
+    file: &Path,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<Done<T>, ProjectionError> {
+    threads
+        .run("rebuild", work)
+        .map_err(|source| ProjectionError::File {
+            attempt: "starting to write",
+            path: file.to_owned(),
+            source,
+        })
+}
+
+/// Where one is made that is to take the place of `live`.
+pub(super) fn beside(live: &Path) -> PathBuf {
     live.with_extension("rebuilding")
 }
 
 type Read = (Vec<Decoded>, u64);
 
-/// Reads up to `last`; stops early only when folding failed, which then says why.
+/// Reads what comes after `after`, up to `last`; stops early only when folding failed, which then says why.
 async fn read(
     log: &Log,
+    after: u64,
     last: u64,
     batches: mpsc::Sender<Read>,
 ) -> Result<Vec<Unreadable>, ProjectionError> {
-    let mut tail = log.tail(From::start(), Filter::All);
+    let mut tail = log.tail(From::after(after), Filter::All);
     let mut unreadable = Vec::new();
-    let mut position = 0;
+    let mut position = after;
     while position < last {
         let batch = tail.batch(BATCH, Duration::from_millis(20)).await?;
         let mut events = Vec::with_capacity(batch.events.len());
-        for recorded in batch.events {
+        // What came since is left to whoever goes on from here.
+        let wanted = batch
+            .events
+            .into_iter()
+            .take_while(|one| one.sequence <= last);
+        for recorded in wanted {
             position = recorded.sequence;
             match Decoded::read(&recorded) {
                 Ok(decoded) => events.push(decoded),
@@ -152,6 +190,18 @@ async fn fold(
         .pragma_update(None, "locking_mode", "NORMAL")
         .map_err(ProjectionError::database("finishing the new read model"))?;
     Ok(checkpoint.sequence)
+}
+
+async fn go_on(file: PathBuf, mut batches: mpsc::Receiver<Read>) -> Result<(), ProjectionError> {
+    let mut folder = Folder::new(open_for_rebuild(&file)?);
+    let known = checkpoint::load(&folder.connection, READ_MODEL)?;
+    let mut checkpoint = known.ok_or(ProjectionError::Closed)?;
+    folder.begin()?;
+    while let Some((events, position)) = batches.recv().await {
+        folder.fold(&events)?;
+        checkpoint.sequence = position;
+    }
+    folder.finish(&checkpoint)
 }
 
 /// Renames `new` over `live`; nobody has either open.

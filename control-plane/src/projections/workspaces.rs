@@ -1,10 +1,9 @@
 //! The workspaces: the state as JSON for deciding, and the columns lists and reconcilers look by.
 
-use jiff::Timestamp;
 use nexus_events::aggregate::Aggregate;
 use nexus_events::envelope::Envelope;
 use nexus_events::id::WorkspaceId;
-use nexus_events::workspace::{Phase, Workspace, WorkspaceEvent};
+use nexus_events::workspace::{Workspace, WorkspaceEvent};
 use rusqlite::{Connection, params};
 
 use super::cache::Cache;
@@ -80,20 +79,12 @@ fn store(
             .operation
             .as_ref()
             .map(|operation| micros(operation.deadline)),
-        idle_stop_at(state).map(micros),
+        state.idle_stop_at().map(micros),
         definition.map(|definition| micros(definition.requested_at)),
         document(state),
         definition.and_then(|definition| definition.ssh_port),
     ])?;
     Ok(())
-}
-
-/// When a workspace will be stopped if nothing uses it from now on.
-pub(crate) fn idle_stop_at(state: &Workspace) -> Option<Timestamp> {
-    if state.phase != Phase::Running || state.operation.is_some() {
-        return None;
-    }
-    state.idle_at()
 }
 
 /// The record of one workspace.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::beside::Beside;
 use super::checkpoint::{self, Checkpoint, READ_MODEL};
 use super::database::{self, Database};
 use super::model::{Decoded, Model};
@@ -36,6 +37,22 @@ enum Job {
         file: PathBuf,
         done: oneshot::Sender<Result<Checkpoint, ProjectionError>>,
     },
+    Look {
+        done: oneshot::Sender<Result<Connection, ProjectionError>>,
+    },
+    Follow {
+        file: PathBuf,
+        done: oneshot::Sender<Result<(), ProjectionError>>,
+    },
+    LookAtBoth {
+        done: oneshot::Sender<Result<(Connection, Connection), ProjectionError>>,
+    },
+    Switch {
+        done: oneshot::Sender<Result<(), ProjectionError>>,
+    },
+    Forget {
+        done: oneshot::Sender<Result<(), ProjectionError>>,
+    },
 }
 
 /// Hands work to the writer; it ends when the last handle is dropped.
@@ -61,6 +78,7 @@ impl Writer {
             announce,
             folder,
             checkpoints,
+            beside: None,
         };
         let writing = threads.run("projections", scribe.run(received));
         let ended = writing.map_err(|source| ProjectionError::File {
@@ -91,9 +109,41 @@ impl Writer {
 
     /// Takes `file` for the read model from now on, and says how far it is.
     pub(crate) async fn swap(&self, file: PathBuf) -> Result<Checkpoint, ProjectionError> {
-        let (done, swapped) = oneshot::channel();
-        self.send(Job::Swap { file, done }).await?;
-        swapped.await.map_err(|_| ProjectionError::Closed)?
+        self.ask(|done| Job::Swap { file, done }).await
+    }
+
+    /// A view of the read model as it is once everything handed over so far is in it, and stays.
+    pub(crate) async fn look(&self) -> Result<Connection, ProjectionError> {
+        self.ask(|done| Job::Look { done }).await
+    }
+
+    /// Has `file`, which is as far as what was handed over, follow beside the read model.
+    pub(crate) async fn follow(&self, file: PathBuf) -> Result<(), ProjectionError> {
+        self.ask(|done| Job::Follow { file, done }).await
+    }
+
+    /// A view of the read model, and one of what follows beside it, as of the same event.
+    pub(crate) async fn look_at_both(&self) -> Result<(Connection, Connection), ProjectionError> {
+        self.ask(|done| Job::LookAtBoth { done }).await
+    }
+
+    /// Lets what follows beside answer from now on, and what answered follow.
+    pub(crate) async fn switch(&self) -> Result<(), ProjectionError> {
+        self.ask(|done| Job::Switch { done }).await
+    }
+
+    /// Ends what follows beside.
+    pub(crate) async fn forget(&self) -> Result<(), ProjectionError> {
+        self.ask(|done| Job::Forget { done }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, ProjectionError>>) -> Job,
+    ) -> Result<T, ProjectionError> {
+        let (done, answered) = oneshot::channel();
+        self.send(job(done)).await?;
+        answered.await.map_err(|_| ProjectionError::Closed)?
     }
 
     async fn send(&self, job: Job) -> Result<(), ProjectionError> {
@@ -110,6 +160,8 @@ struct Scribe {
     announce: Arc<dyn Announce>,
     folder: Folder,
     checkpoints: Checkpoints,
+    /// What is given every event, too, and answers nobody.
+    beside: Option<Beside>,
 }
 
 impl Scribe {
@@ -130,6 +182,23 @@ impl Scribe {
                     // Whoever asked may have gone; the file is swapped all the same.
                     let _ = done.send(self.swap(file));
                 }
+                Job::Look { done } => {
+                    // Whoever asked may have gone; nothing is lost with the view.
+                    let _ = done.send(database::open_view(&self.file));
+                }
+                // Whoever asked may have gone; it is done all the same.
+                Job::Follow { file, done } => {
+                    let _ = done.send(self.follow(file));
+                }
+                Job::LookAtBoth { done } => {
+                    let _ = done.send(self.look_at_both());
+                }
+                Job::Switch { done } => {
+                    let _ = done.send(self.switch());
+                }
+                Job::Forget { done } => {
+                    let _ = done.send(self.forget());
+                }
             }
         }
     }
@@ -148,18 +217,67 @@ impl Scribe {
                 }
             }
         };
+        self.store_beside(&events, checkpoint);
         let events: Vec<_> = events.into_iter().zip(concerns).collect();
         self.announce.projected(&events, checkpoint);
         self.checkpoints.note_commit();
     }
 
-    fn swap(&mut self, new: PathBuf) -> Result<Checkpoint, ProjectionError> {
+    /// What follows beside answers nobody: where it fails, it ends.
+    fn store_beside(&mut self, events: &[Decoded], checkpoint: &Checkpoint) {
+        let Some(beside) = &mut self.beside else {
+            return;
+        };
+        if let Err(error) = beside.store(events, checkpoint) {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "the read model beside the live one is given up");
+            self.beside = None;
+        }
+    }
+
+    fn follow(&mut self, file: PathBuf) -> Result<(), ProjectionError> {
+        let live = checkpoint::load(&self.folder.connection, READ_MODEL)?;
+        self.beside = Some(Beside::open(file, live.as_ref())?);
+        Ok(())
+    }
+
+    fn look_at_both(&self) -> Result<(Connection, Connection), ProjectionError> {
+        let beside = self.beside.as_ref().ok_or(ProjectionError::NothingBeside)?;
+        let live = database::open_view(&self.file)?;
+        Ok((live, database::open_view(beside.file())?))
+    }
+
+    fn switch(&mut self) -> Result<(), ProjectionError> {
+        let beside = self.beside.take().ok_or(ProjectionError::NothingBeside)?;
         let policies = checkpoint::load(&self.folder.connection, checkpoint::POLICIES)?;
-        let closed = Folder::new(
-            Connection::open_in_memory()
-                .map_err(ProjectionError::database("letting go of the read model"))?,
-        );
-        drop(std::mem::replace(&mut self.folder, closed));
+        let live = std::mem::replace(&mut self.folder, Folder::closed()?);
+        let switched = self.checkpoints.while_none_runs(|| {
+            self.readers
+                .while_closed(|| beside.change_places(live, &self.file))
+        });
+        self.folder = Folder::new(database::open_writer(&self.file)?);
+        if let Some(policies) = policies {
+            checkpoint::store(&self.folder.connection, checkpoint::POLICIES, &policies)?;
+        }
+        let live = checkpoint::load(&self.folder.connection, READ_MODEL)?;
+        self.beside = Some(Beside::open(switched?, live.as_ref())?);
+        Ok(())
+    }
+
+    fn forget(&mut self) -> Result<(), ProjectionError> {
+        match self.beside.take() {
+            Some(beside) => beside.remove(),
+            None => Err(ProjectionError::NothingBeside),
+        }
+    }
+
+    fn swap(&mut self, new: PathBuf) -> Result<Checkpoint, ProjectionError> {
+        // What is made anew may be a few events behind, which then come again.
+        if let Some(beside) = self.beside.take() {
+            beside.remove()?;
+        }
+        let policies = checkpoint::load(&self.folder.connection, checkpoint::POLICIES)?;
+        drop(std::mem::replace(&mut self.folder, Folder::closed()?));
         let renamed = self.checkpoints.while_none_runs(|| {
             self.readers
                 .while_closed(|| rebuild::put_in_place(&new, &self.file))
@@ -187,8 +305,16 @@ impl Folder {
         }
     }
 
+    /// One that has let go of its file.
+    fn closed() -> Result<Self, ProjectionError> {
+        let nothing = Connection::open_in_memory();
+        nothing
+            .map(Self::new)
+            .map_err(ProjectionError::database("letting go of the read model"))
+    }
+
     /// Rows and checkpoint, in one transaction or not at all.
-    fn store(
+    pub(super) fn store(
         &mut self,
         events: &[Decoded],
         checkpoint: &Checkpoint,

@@ -92,6 +92,18 @@ impl Queries {
         })
     }
 
+    /// Every user ever registered, as projected.
+    pub(crate) fn all_users(&self) -> Result<Vec<(UserId, User)>, QueryError> {
+        self.database.read(|connection| {
+            let mut users = Vec::new();
+            for id in user_ids(connection)? {
+                let record = projections::user(connection, id)?;
+                users.extend(record.map(|record| (id, record.state)));
+            }
+            Ok(users)
+        })
+    }
+
     /// `None` for a user who never registered or was erased.
     pub(crate) fn user_view(&self, id: UserId, state: &User) -> Option<UserView> {
         let registered_at: Timestamp = state.profile.as_ref()?.registered_at;

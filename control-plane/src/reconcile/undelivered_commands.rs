@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use nexus_events::envelope::Actor;
-use nexus_events::id::{CorrelationId, EventId, WorkspaceId};
+use nexus_events::id::{CommandId, CorrelationId, EventId, WorkspaceId};
 use nexus_events::workspace::{Operation, OperationKind, Report, Workspace};
 
 use super::{ReconcileError, Reconciler};
@@ -69,6 +69,7 @@ impl Reconciler {
     ) -> Result<(), ReconcileError> {
         let cause = Cause {
             event: EventId::derived(format!("{}:again", operation.id)),
+            causation: CommandId::of_operation(operation.id).to_string(),
             actor: Actor::system("undelivered-commands"),
             correlation: CorrelationId::derived(operation.id.to_string()),
             traceparent: None,

@@ -170,6 +170,119 @@ async fn the_model_is_made_anew_beside_the_live_one_and_swapped() {
     world.plane.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_the_log_does_not_lead_to_is_named() {
+    let world = World::in_memory().await;
+    lives(&world).await;
+    let compared = world.app.verify().await.unwrap();
+    assert!(compared.is_equal(), "{compared:?}");
+    assert_eq!(
+        compared.sequence,
+        world.backbone.log.info().await.unwrap().last_sequence
+    );
+    let file = read_model(world.home.path());
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection
+        .execute_batch(
+            "UPDATE workspaces SET phase = 'stopped' WHERE name = 'runs';
+             DELETE FROM timeline WHERE sequence = 3;
+             INSERT INTO claims (id, sequence, updated_at, state) VALUES ('port-1', 1, 1, '{}');",
+        )
+        .unwrap();
+    let compared = world.app.verify().await.unwrap();
+    let wrong: Vec<_> = compared
+        .tables
+        .iter()
+        .filter(|table| !table.equal)
+        .map(|table| {
+            let rows: Vec<_> = table.different.iter().map(|row| row.how.as_str()).collect();
+            (table.name.as_str(), rows)
+        })
+        .collect();
+    assert_eq!(
+        wrong,
+        [
+            ("workspaces", vec!["it is another one"]),
+            ("claims", vec!["the log does not lead to it"]),
+            ("timeline", vec!["it is missing"]),
+        ]
+    );
+    let bob = world.person("bob", 2).await;
+    world.create(&bob, "later").await;
+    world.app.rebuild().await.unwrap();
+    assert!(
+        world.app.verify().await.unwrap().is_equal(),
+        "made anew, all is as it should be"
+    );
+    world.plane.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_change_places_and_back_without_a_failed_read_or_a_lost_write() {
+    let world = World::in_memory().await;
+    lives(&world).await;
+    assert!(world.app.compare().await.is_err(), "nothing is beside");
+    assert!(world.app.switch().await.is_err(), "nothing is beside");
+    world.app.shadow().await.unwrap();
+    let bob = world.person("bob", 2).await;
+    world.create(&bob, "before").await;
+    let compared = world.app.compare().await.unwrap();
+    assert!(compared.is_equal(), "{compared:?}");
+    assert_eq!(compared.sequence, world.app.queries().sequence());
+
+    // Readers and a writer all the while.
+    let reading = tokio_util::sync::CancellationToken::new();
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (app, stop) = (world.app.clone(), reading.clone());
+            tokio::task::spawn_blocking(move || {
+                let mut reads = 0_u32;
+                while !stop.is_cancelled() {
+                    let page = app
+                        .queries()
+                        .workspaces(&Identity::Operator, &Default::default())
+                        .expect("no read fails");
+                    assert!(page.items.len() >= 3, "and none sees less than there was");
+                    reads += 1;
+                }
+                reads
+            })
+        })
+        .collect();
+    for turn in 0..6 {
+        world.create(&bob, &format!("turn-{turn}")).await;
+        world.app.switch().await.unwrap();
+        world.create(&bob, &format!("after-{turn}")).await;
+    }
+    reading.cancel();
+    for reader in readers {
+        assert!(reader.await.unwrap() > 0);
+    }
+    // Whichever answers now has every write, and so has the other.
+    for _ in 0..2 {
+        let names = world
+            .app
+            .queries()
+            .workspaces(&bob, &Default::default())
+            .unwrap();
+        assert_eq!(names.items.len(), 13);
+        let compared = world.app.compare().await.unwrap();
+        assert!(compared.is_equal(), "{compared:?}");
+        world.app.switch().await.unwrap();
+    }
+    world.app.forget_shadow().await.unwrap();
+    assert!(
+        world.app.compare().await.is_err(),
+        "nothing is beside any more"
+    );
+    let last = world.backbone.log.clone();
+    let home = world.home;
+    world.plane.shutdown().await;
+    let folder = tempfile::tempdir().unwrap();
+    let anew = rebuilt(&last, folder.path(), "anew").await;
+    assert_eq!(anew, digest::of_file(&read_model(home.path())).unwrap());
+}
+
 #[tokio::test]
 async fn a_message_that_cannot_be_read_is_parked_and_projecting_goes_on() {
     let world = World::in_memory().await;

@@ -6,6 +6,7 @@ mod document;
 mod history;
 mod holds;
 mod listening;
+mod log;
 mod machines;
 mod plain;
 mod routes;

@@ -18,12 +18,14 @@ const TABLE: &str = "
     DELETE /machines/{id}
     GET /api/v1/events
     GET /api/v1/events/ws
+    GET /api/v1/log
     GET /api/v1/nodes
     GET /api/v1/nodes/{id}
     GET /api/v1/operations
     GET /api/v1/operations/{id}
     GET /api/v1/parked
     GET /api/v1/projections
+    GET /api/v1/projections/work
     GET /api/v1/settings/credentials
     GET /api/v1/settings/scripts
     GET /api/v1/sign-in
@@ -55,6 +57,7 @@ const TABLE: &str = "
     POST /api/v1/parked/{sequence}/discard
     POST /api/v1/parked/{sequence}/retry
     POST /api/v1/projections/rebuild
+    POST /api/v1/projections/{work}
     POST /api/v1/sign-in
     POST /api/v1/ssh/certificates
     POST /api/v1/tickets

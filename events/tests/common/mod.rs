@@ -4,6 +4,8 @@
     reason = "each test file is a crate of its own and uses a part of this"
 )]
 
+pub(crate) mod history;
+
 use jiff::{SignedDuration, Timestamp};
 use nexus_events::failure::{Failure, FailureCode};
 use nexus_events::id::{NodeId, OperationId, UserId, WorkspaceId};

@@ -17,7 +17,7 @@ use crate::command_queue::consumer_name;
 use crate::link::relay::address::{TO_GATEWAYS, TO_WORKERS};
 use crate::link::tls::TICKETS;
 use crate::subject::{CommandSubject, Route};
-use crate::topology::{COMMANDS, EVENTS, LOGS, NODES, PARKED};
+use crate::topology::{COMMANDS, EVENTS, LOGS, NODES, PARKED, REFUSALS};
 
 /// The permissions of `user`, as the server's configuration has them.
 pub(super) fn of(user: User) -> Value {
@@ -92,7 +92,7 @@ fn worker(node: NodeId, provider: Provider) -> Vec<String> {
 /// Looks, for `nexus doctor`; changes nothing.
 fn cli() -> Vec<String> {
     let mut allow = vec!["$JS.API.INFO".to_owned()];
-    for stream in [EVENTS, COMMANDS, LOGS, PARKED] {
+    for stream in [EVENTS, COMMANDS, LOGS, PARKED, REFUSALS] {
         allow.push(format!("$JS.API.STREAM.INFO.{stream}"));
     }
     allow

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 
-use super::{COMMANDS, EVENTS, LOGS, NODES, PARKED, Replicas, USER_KEYS, USER_VALUES};
+use super::{COMMANDS, EVENTS, LOGS, NODES, PARKED, REFUSALS, Replicas, USER_KEYS, USER_VALUES};
 use crate::subject::{CommandSubject, EventSubject, LogSubject, ParkedSubject};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -16,6 +16,7 @@ pub fn wanted(replicas: Replicas) -> Vec<Config> {
         commands(),
         logs(),
         parked(),
+        refusals(),
         nodes(),
         user_keys(),
         user_values(),
@@ -88,6 +89,21 @@ fn parked() -> Config {
         max_message_size: 1 << 20,
         duplicate_window: Duration::from_secs(2 * 60),
         ..file(PARKED)
+    }
+}
+
+/// Nothing happened, so nothing is lost with the oldest of them.
+fn refusals() -> Config {
+    Config {
+        description: text("Requests that were refused"),
+        subjects: vec![crate::refusals::SUBJECT.into()],
+        retention: RetentionPolicy::Limits,
+        discard: DiscardPolicy::Old,
+        max_age: 90 * DAY,
+        max_bytes: 64 << 20,
+        max_message_size: 16 << 10,
+        duplicate_window: Duration::from_secs(2 * 60),
+        ..file(REFUSALS)
     }
 }
 
