@@ -280,6 +280,10 @@ fn of_workspace(event: &Envelope<Event>, state: &crate::workspace::Workspace) ->
             mapped_port,
             cause,
         },
+        Event::SshPortRefused { epoch, port, cause } => {
+            Command::ReportSshPort { epoch, port, cause }
+        }
+        Event::SshPortMoved { from, to } => Command::MoveSshPort { from, to },
         Event::MachineExited { epoch, exit } => Command::ReportExit { epoch, exit },
         Event::ActivityObserved { source, at } => Command::ObserveActivity { source, at },
         Event::HoldPlaced { name, hold } => Command::PlaceHold { name, hold },

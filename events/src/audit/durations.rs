@@ -116,6 +116,8 @@ impl Durations {
             | Event::MachineReady { .. }
             | Event::RepositoryCloned { .. }
             | Event::ServiceChanged { .. }
+            | Event::SshPortRefused { .. }
+            | Event::SshPortMoved { .. }
             | Event::Ready { .. }
             | Event::Stopped { .. }
             | Event::Deleted { .. }
@@ -175,6 +177,8 @@ impl Durations {
             | Event::MachineReady { .. }
             | Event::RepositoryCloned { .. }
             | Event::ServiceChanged { .. }
+            | Event::SshPortRefused { .. }
+            | Event::SshPortMoved { .. }
             | Event::MachineExited { .. }
             | Event::ActivityObserved { .. }
             | Event::HoldPlaced { .. }

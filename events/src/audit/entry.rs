@@ -142,6 +142,8 @@ impl WorkspaceEvent {
             | Self::MachineReady { .. }
             | Self::RepositoryCloned { .. }
             | Self::ServiceChanged { .. }
+            | Self::SshPortRefused { .. }
+            | Self::SshPortMoved { .. }
             | Self::Ready { .. }
             | Self::Stopped { .. }
             | Self::Deleted { .. }
@@ -174,6 +176,8 @@ impl WorkspaceEvent {
             | Self::DeleteRequested { .. }
             | Self::IdleDetected { .. } => self.begins(),
             Self::ServiceChanged { .. }
+            | Self::SshPortRefused { .. }
+            | Self::SshPortMoved { .. }
             | Self::MachineExited { .. }
             | Self::ActivityObserved { .. }
             | Self::HoldPlaced { .. }
@@ -200,6 +204,8 @@ impl WorkspaceEvent {
             | Self::MachineReady { .. }
             | Self::RepositoryCloned { .. }
             | Self::ServiceChanged { .. }
+            | Self::SshPortRefused { .. }
+            | Self::SshPortMoved { .. }
             | Self::MachineExited { .. }
             | Self::ActivityObserved { .. }
             | Self::HoldPlaced { .. }

@@ -205,6 +205,8 @@ fn told(event: &Event) -> Option<(Timestamp, String)> {
         | Event::MachineReady { .. }
         | Event::RepositoryCloned { .. }
         | Event::ServiceChanged { .. }
+        | Event::SshPortRefused { .. }
+        | Event::SshPortMoved { .. }
         | Event::Stopped { .. }
         | Event::Deleted { .. }
         | Event::Failed { .. }

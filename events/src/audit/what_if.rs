@@ -205,6 +205,8 @@ impl Life {
             | Event::MachineReady { .. }
             | Event::RepositoryCloned { .. }
             | Event::ServiceChanged { .. }
+            | Event::SshPortRefused { .. }
+            | Event::SshPortMoved { .. }
             | Event::Ready { .. }
             | Event::Stopped { .. }
             | Event::Deleted { .. }

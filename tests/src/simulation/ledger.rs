@@ -231,8 +231,14 @@ impl Ledger {
                     self.undeleted.insert(id);
                 }
             }
+            Event::SshPortMoved { to, .. } => {
+                if let Some(other) = self.with_port(*to) {
+                    broken("a port has one holder", &format!("{other} has {to}"))?;
+                }
+            }
             Event::MachineExited { .. }
             | Event::ServiceChanged { .. }
+            | Event::SshPortRefused { .. }
             | Event::ActivityObserved { .. }
             | Event::HoldPlaced { .. } => {
                 if matches!(state.phase, Phase::Absent | Phase::Deleted) {
@@ -412,6 +418,8 @@ fn operation_of(event: &Event) -> String {
         Event::ServiceChanged {
             service, status, ..
         } => format!("{service} {status:?}"),
+        Event::SshPortRefused { port, .. } => port.to_string(),
+        Event::SshPortMoved { from, to } => format!("{from} to {to}"),
         Event::MachineExited { exit, .. } => exit.cause.clone(),
         Event::ActivityObserved { source, .. } => format!("{source:?}"),
         Event::HoldPlaced { name, .. } | Event::HoldReleased { name, .. } => name.to_string(),

@@ -232,6 +232,11 @@ impl Redaction {
                 mapped_port,
                 cause: cause.map(|cause| self.word("cause", &cause)),
             },
+            Event::SshPortRefused { epoch, port, cause } => Event::SshPortRefused {
+                epoch,
+                port,
+                cause: self.word("cause", &cause),
+            },
             Event::Failed {
                 operation,
                 epoch,
@@ -278,6 +283,7 @@ impl Redaction {
             | Event::DeleteRequested { .. }
             | Event::Placed { .. }
             | Event::StepStarted { .. }
+            | Event::SshPortMoved { .. }
             | Event::Ready { .. }
             | Event::Stopped { .. }
             | Event::Deleted { .. }
