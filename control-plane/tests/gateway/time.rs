@@ -129,7 +129,8 @@ async fn a_session_without_a_name_is_hung_up_half_a_minute_after_its_last_viewer
 async fn a_reader_of_events_that_answers_no_ping_is_let_go() {
     let scene = Scene::start().await;
     let bearer = format!("Bearer {}", scene.ada.token);
-    let open = || Viewer::try_open(&scene, "/api/v1/events/ws", &[("authorization", &bearer)]);
+    let headers = [("authorization", bearer.as_str())];
+    let open = || Viewer::try_open(&scene, "/api/v1/events/ws", &headers);
     let mut lively = open().await.expect("it is opened");
     let mut silent = open().await.expect("it is opened");
     for _ in 0..3 {
