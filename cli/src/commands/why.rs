@@ -122,7 +122,9 @@ impl Show for Explanation {
             .collect();
         text.extend(self.refused.iter().map(tree::refused));
         if hidden > 0 {
-            text.push_str(&format!("{hidden} sightings of use are left out: --all\n"));
+            text.push_str(&format!(
+                "left out: observed use, {hidden} in all; see it with --all\n"
+            ));
         }
         text
     }
