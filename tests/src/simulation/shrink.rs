@@ -104,8 +104,9 @@ mod tests {
             .map(|seed| Script::of_seed(seed, 60))
             .find(|script| asks(script, Ask::Create) > 2 && asks(script, Ask::Delete) > 2);
         let long = long.expect("some script has both");
-        let fails =
-            |script: &Script| Ok(asks(script, Ask::Create) > 1 && asks(script, Ask::Delete) > 0);
+        let fails = |script: &Script| -> Result<bool, std::convert::Infallible> {
+            Ok(asks(script, Ask::Create) > 1 && asks(script, Ask::Delete) > 0)
+        };
         let (short, runs) = shrink(&long, fails)?;
         assert_eq!((short.entries.len(), short.weather), (3, Weather::Calm));
         assert!(runs < MOST_RUNS, "{runs}");
