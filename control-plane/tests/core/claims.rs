@@ -150,12 +150,8 @@ async fn a_request_sent_again_holds_what_its_first_attempt_let_go_of() {
     gate.closed.send_replace(false);
     first.await.unwrap().unwrap_err();
 
-    let again = world.app.commands().create_workspace(
-        &ada,
-        new_workspace("hello"),
-        None,
-        &world.keyed("once"),
-    );
+    let (commands, context) = (world.app.commands(), world.keyed("once"));
+    let again = commands.create_workspace(&ada, new_workspace("hello"), None, &context);
     let created = again.await.unwrap();
     gate.stale.send_replace(false);
     let held = world.held().await;
