@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use nexus_events::spec::Provider;
 use nexus_nats::testing::TestServer;
-use nexus_nats::{CommandQueue, MemoryBus, Published, Role, Route};
+use nexus_nats::{CommandQueue, MemoryBus, Published, Route};
 
 use crate::sample::{bare_client, command, node, soon, workspace};
 
