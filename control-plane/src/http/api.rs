@@ -145,7 +145,8 @@ impl Api {
         let known = || self.queries().identify(token.text(), self.app().now());
         let mut identity = known()?;
         // Another replica may have issued it a moment ago.
-        if identity.is_none() && is_spelled_as_ours(token) && self.caught_up().await? {
+        if identity.is_none() && is_spelled_as_ours(token) {
+            self.caught_up().await?;
             identity = known()?;
         }
         identity.ok_or_else(|| {
@@ -193,27 +194,26 @@ impl Api {
         let answer = ask().await.map_err(Refusal::from);
         match answer {
             Err(refusal) if refusal.problem().code == ProblemCode::NotFound => {
-                match self.caught_up().await? {
-                    true => Ok(ask().await?),
-                    false => Err(refusal),
-                }
+                self.caught_up().await?;
+                // Also where it was not behind by now: it may have been when it was asked.
+                Ok(ask().await?)
             }
             answer => answer,
         }
     }
 
-    /// Whether the read model was behind the log, and is not any more.
+    /// Waits until the read model has everything the log has by now.
     ///
     /// # Errors
-    /// When that cannot be told: what is not known here may be known to another replica.
-    async fn caught_up(&self) -> Result<bool, Refusal> {
+    /// When that takes too long or cannot be told: what is not known here may be known to another
+    /// replica.
+    async fn caught_up(&self) -> Result<(), Refusal> {
         let freshness = self.queries().freshness().await;
         match freshness.log_sequence {
-            Some(last) if freshness.lag > 0 => {
+            Some(last) => {
                 let waited = self.queries().wait_for(last, CATCH_UP_WAIT).await;
-                waited.map(|()| true).map_err(Refusal::log_unavailable)
+                waited.map_err(Refusal::log_unavailable)
             }
-            Some(_) => Ok(false),
             None => Err(Refusal::log_unavailable(anyhow::anyhow!(
                 "whether the read model is behind the log cannot be told"
             ))),
