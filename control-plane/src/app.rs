@@ -11,6 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nexus_events::view::{ProjectionWork, ProjectionWorkView};
 use nexus_nats::StepLogs;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,10 +28,12 @@ use crate::projections::runner::{Answer, Purpose, Request};
 use crate::projections::verify::Compared;
 use crate::queries::Queries;
 use crate::reconcile::Reconciler;
-use crate::sealing::SealingError;
+use crate::sealing::{Sealer, SealingError};
 use crate::settings::Settings;
+use crate::shared_keys::SharedKeysError;
 use crate::ssh::{Authorities, AuthorityError};
 use crate::threads::Done;
+use crate::tickets::Tickets;
 
 /// What a control plane is made from.
 #[derive(Debug)]
@@ -63,6 +67,9 @@ pub enum StartError {
     /// The SSH authority's keys cannot be had.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
+    /// The log is used with other keys.
+    #[error(transparent)]
+    SharedKeys(#[from] SharedKeysError),
     /// Users cannot be made readable.
     #[error("reading the users")]
     Directory(#[from] DirectoryError),
@@ -94,6 +101,7 @@ struct Parts {
     hub: Hub,
     gateway: Gateway,
     authorities: Authorities,
+    sealer: Sealer,
     jump_host: OnceLock<SocketAddr>,
     reconciler: Reconciler,
     logs: Option<StepLogs>,
@@ -145,6 +153,15 @@ impl App {
     /// Who vouches for SSH hosts and users.
     pub fn authorities(&self) -> &Authorities {
         &self.parts.authorities
+    }
+
+    /// Tickets for `purpose`, good at every replica.
+    pub(crate) fn tickets<T: Serialize + DeserializeOwned>(
+        &self,
+        purpose: &'static str,
+    ) -> Tickets<T> {
+        let (sealer, spent) = (self.parts.sealer.clone(), self.parts.backbone.spent.clone());
+        Tickets::new(purpose, sealer, spent)
     }
 
     /// Where the jump host listens; `None` while it does not.

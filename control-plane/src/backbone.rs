@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, MemoryBus, Parked, UserKeys, UserValues};
+use nexus_nats::{
+    Bus, CommandQueue, Heartbeats, Log, MemoryBus, Parked, SpentTickets, UserKeys, UserValues,
+};
 
 use crate::gateway::Lines;
 use crate::key_store::KeyStore;
 use crate::parking::Parking;
 use crate::refusals::Refusals;
+use crate::tickets::Spent;
 use crate::vault::ValueStore;
 
 /// The log and its companions. Clones share them.
@@ -31,6 +34,8 @@ pub struct Backbone {
     pub lines: Option<Arc<dyn Lines>>,
     /// Users' credentials, sealed.
     pub value_store: ValueStore,
+    /// Tickets that were used.
+    pub spent: Spent,
 }
 
 impl Backbone {
@@ -46,6 +51,7 @@ impl Backbone {
             key_store: KeyStore::Bus(UserKeys::on(bus)),
             lines: None,
             value_store: ValueStore::Bus(UserValues::on(bus)),
+            spent: Spent::Bus(SpentTickets::on(bus)),
         }
     }
 
@@ -73,6 +79,7 @@ impl Backbone {
             key_store: KeyStore::memory(),
             lines: None,
             value_store: ValueStore::memory(),
+            spent: Spent::memory(),
         }
     }
 

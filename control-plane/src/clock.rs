@@ -11,7 +11,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The system's.
+    /// The system's: the time as the log's server has it, once that was asked.
     pub const fn system() -> Self {
         Self { set: None }
     }
@@ -26,7 +26,7 @@ impl Clock {
     /// What time it is.
     pub fn now(&self) -> Timestamp {
         match &self.set {
-            None => Timestamp::now(),
+            None => nexus_nats::clock::now(),
             Some(set) => *set.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }

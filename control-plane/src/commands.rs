@@ -40,7 +40,6 @@ mod workspace_stop;
 pub use context::{IdempotencyKey, InvalidIdempotencyKey, RequestContext};
 pub use problem::CommandError;
 pub use token_issue::TokenRequest;
-pub(crate) use workspace_admission::{LEAST_FREE_BYTES, free_bytes};
 pub(crate) use workspace_claims::release_context;
 pub use workspace_create::CreatedWorkspace;
 

@@ -11,6 +11,7 @@ mod first_token;
 mod lock;
 mod logging;
 mod restore;
+mod room;
 mod run;
 mod supervisor;
 mod workers;

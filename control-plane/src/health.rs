@@ -6,7 +6,7 @@ use nexus_events::problem::{Problem, ProblemCode};
 use nexus_events::view::HealthView;
 
 use crate::app::App;
-use crate::commands::{LEAST_FREE_BYTES, free_bytes};
+use crate::room::{LEAST_FREE_BYTES, free_bytes};
 
 /// Events behind which the read model counts as lagging.
 const MOST_LAG: u64 = 10_000;
@@ -76,7 +76,7 @@ impl App {
     }
 
     fn storage_check(&self) -> String {
-        match free_bytes(&self.settings().home) {
+        match free_bytes(self.settings()) {
             Ok(free) if free < LEAST_FREE_BYTES => {
                 format!("{} MiB free; nothing new is accepted", free >> 20)
             }

@@ -4,9 +4,10 @@
 use nexus_events::envelope::Actor;
 use nexus_events::id::{TokenId, UserId};
 use nexus_events::user::Scope;
+use serde::{Deserialize, Serialize};
 
 /// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Identity {
     /// Whoever reached the local socket as the server's own user: may do everything.
     Operator,

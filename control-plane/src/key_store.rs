@@ -13,7 +13,15 @@ pub enum KeyStore {
     /// On the bus.
     Bus(UserKeys),
     /// In memory beside a log in memory.
-    Memory(Arc<Mutex<HashMap<UserId, Bytes>>>),
+    Memory(Arc<Mutex<Kept>>),
+}
+
+/// What is kept in memory.
+#[derive(Debug, Default)]
+pub struct Kept {
+    users: HashMap<UserId, Bytes>,
+    /// The fingerprints of the keys the log is used with.
+    of_log: Option<Bytes>,
 }
 
 impl KeyStore {
@@ -29,7 +37,7 @@ impl KeyStore {
     pub async fn get(&self, user: UserId) -> Result<Option<Bytes>, CallError> {
         match self {
             Self::Bus(keys) => keys.get(user).await,
-            Self::Memory(keys) => Ok(lock(keys).get(&user).cloned()),
+            Self::Memory(keys) => Ok(lock(keys).users.get(&user).cloned()),
         }
     }
 
@@ -42,11 +50,36 @@ impl KeyStore {
             Self::Bus(keys) => keys.create(user, key).await,
             Self::Memory(keys) => {
                 let mut keys = lock(keys);
-                let new = !keys.contains_key(&user);
+                let new = !keys.users.contains_key(&user);
                 if new {
-                    keys.insert(user, key);
+                    keys.users.insert(user, key);
                 }
                 Ok(new)
+            }
+        }
+    }
+
+    /// The fingerprints of the keys the log is used with: `ours`, when there are none yet.
+    ///
+    /// # Errors
+    /// When the bus does not answer.
+    pub(crate) async fn keys_of_this_log(&self, ours: Bytes) -> Result<Bytes, CallError> {
+        match self {
+            Self::Bus(keys) => keys.keys_of_this_log(ours).await,
+            Self::Memory(keys) => Ok(lock(keys).of_log.get_or_insert(ours).clone()),
+        }
+    }
+
+    /// Keeps these fingerprints in place of others.
+    ///
+    /// # Errors
+    /// When the bus does not answer.
+    pub(crate) async fn replace_keys_of_this_log(&self, ours: Bytes) -> Result<(), CallError> {
+        match self {
+            Self::Bus(keys) => keys.replace_keys_of_this_log(ours).await,
+            Self::Memory(keys) => {
+                lock(keys).of_log = Some(ours);
+                Ok(())
             }
         }
     }
@@ -59,13 +92,13 @@ impl KeyStore {
         match self {
             Self::Bus(keys) => keys.forget(user).await,
             Self::Memory(keys) => {
-                lock(keys).remove(&user);
+                lock(keys).users.remove(&user);
                 Ok(())
             }
         }
     }
 }
 
-fn lock(keys: &Mutex<HashMap<UserId, Bytes>>) -> MutexGuard<'_, HashMap<UserId, Bytes>> {
+fn lock(keys: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     keys.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -46,7 +46,10 @@ pub(crate) fn note_operation(event: &WorkspaceEvent) {
 pub(crate) fn note_projected(events: usize, last: Option<Timestamp>) {
     metrics::counter!("nexus_events_projected_total").increment(events as u64);
     if let Some(last) = last {
-        let age = Timestamp::now().duration_since(last).as_secs_f64().max(0.0);
+        let age = nexus_nats::clock::now()
+            .duration_since(last)
+            .as_secs_f64()
+            .max(0.0);
         metrics::gauge!("nexus_projection_lag_seconds").set(age);
     }
 }

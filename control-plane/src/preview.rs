@@ -29,7 +29,6 @@ pub(crate) use host::HostName;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use axum::body::Body;
 use hyper_util::client::legacy::Client;
@@ -40,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::http::standing::Doorman;
 use crate::identity::Identity;
+use crate::sealing::SealingError;
 use crate::tickets::{LIFETIME, Tickets};
 use connector::Connector;
 use entry::Entries;
@@ -80,7 +80,7 @@ impl Previews {
         let parts = Parts {
             naming: Naming::new(&settings.preview_domain, settings.listen.port()),
             doorman,
-            tickets: Tickets::default(),
+            tickets: app.tickets("preview"),
             entries: Entries::default(),
             client: connector::client(app.gateway().clone()),
             waking: Mutex::default(),
@@ -98,10 +98,14 @@ impl Previews {
     }
 
     /// A way into the preview `host` for a browser of `identity`.
-    pub(crate) fn way_in(&self, identity: Identity, host: HostName) -> WayIn {
-        let ticket = self.parts.tickets.issue((identity, host), Instant::now());
-        let expires_at = self.parts.app.now().saturating_add(LIFETIME);
-        WayIn {
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub(crate) fn way_in(&self, identity: Identity, host: HostName) -> Result<WayIn, SealingError> {
+        let now = self.parts.app.now();
+        let ticket = self.parts.tickets.issue((identity, host), now)?;
+        let expires_at = now.saturating_add(LIFETIME);
+        Ok(WayIn {
             enter_url: format!(
                 "{}{}#{}",
                 self.parts.naming.origin(host),
@@ -109,7 +113,7 @@ impl Previews {
                 ticket.expose_secret()
             ),
             expires_at: expires_at.unwrap_or(Timestamp::MAX),
-        }
+        })
     }
 
     /// Shows out whoever was let into the preview `host`; what they have open ends.

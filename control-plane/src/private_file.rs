@@ -30,6 +30,17 @@ pub fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
     placed
 }
 
+/// Writes a file unless there is one already, which stays: of several programs at once, one writes.
+///
+/// # Errors
+/// What the system says.
+pub fn write_first(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    match write_new(path, content) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        answer => answer,
+    }
+}
+
 /// Writes a file with mode 0600 in place of any other.
 ///
 /// # Errors

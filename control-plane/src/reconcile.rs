@@ -44,8 +44,8 @@ pub enum ReconcileError {
     /// A decision could not be recorded.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// A command could not be queued.
-    #[error("queueing a command again")]
+    /// The bus was asked or told something in vain.
+    #[error("asking the bus")]
     Perform(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

@@ -102,9 +102,9 @@ impl Sealer {
         let bytes = match std::fs::read(file) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let fresh = random()?;
-                crate::private_file::write_new(file, &fresh).map_err(failed("making"))?;
-                fresh.to_vec()
+                // Another replica may have been first: then its key counts.
+                crate::private_file::write_first(file, &random()?).map_err(failed("making"))?;
+                std::fs::read(file).map_err(failed("reading"))?
             }
             Err(error) => return Err(failed("reading")(error)),
         };
@@ -127,6 +127,20 @@ impl Sealer {
     pub fn digest(&self, text: &str) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.master.0);
         hexadecimal(hmac::sign(&key, text.as_bytes()).as_ref())
+    }
+
+    /// Seals what a ticket for `purpose` says. Every replica has the master key, so every one of
+    /// them reads it.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub(crate) fn seal_ticket(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, SealingError> {
+        seal(&self.master, &format!("ticket:{purpose}"), plain)
+    }
+
+    /// What a ticket for `purpose` says; `None` when it is none of ours.
+    pub(crate) fn unseal_ticket(&self, purpose: &str, sealed: Vec<u8>) -> Option<Vec<u8>> {
+        unseal(&self.master, &format!("ticket:{purpose}"), sealed)
     }
 
     /// The user's key; `None` when there is none (any more).

@@ -15,6 +15,10 @@ use crate::ssh::SshListen;
 pub struct Settings {
     /// Where everything of its own is kept (0700).
     pub home: PathBuf,
+    /// Where the keys are that all replicas share: the master key and the SSH keys.
+    pub keys: PathBuf,
+    /// Whether the log is used with these keys from now on, should it have been with others.
+    pub replace_keys: bool,
     /// Where the API is served.
     pub listen: SocketAddr,
     /// The host people reach workspaces under, in SSH commands and URLs.
@@ -95,8 +99,11 @@ impl Default for Silence {
 impl Settings {
     /// The defaults, with everything kept in `home`.
     pub fn in_home(home: impl Into<PathBuf>) -> Self {
+        let home = home.into();
         Self {
-            home: home.into(),
+            keys: home.clone(),
+            home,
+            replace_keys: false,
             listen: SocketAddr::from(([127, 0, 0, 1], 3001)),
             public_host: "127.0.0.1".into(),
             preview_domain: "preview.localhost".into(),
@@ -120,7 +127,7 @@ impl Settings {
 
     /// The key that seals personal fields.
     pub fn master_key(&self) -> PathBuf {
-        self.home.join("master.key")
+        self.keys.join("master.key")
     }
 
     /// The local socket.

@@ -32,6 +32,15 @@ pub enum DecodeError {
     /// Not the JSON of an event.
     #[error("the message is not an event of a known shape")]
     Json(#[from] serde_json::Error),
+    /// An event, whose data this program does not know: a newer program may.
+    #[error("the data of `{event_type}` is of no known shape")]
+    Data {
+        /// The type as written.
+        event_type: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
     /// Its type is not spelled as ours are.
     #[error(transparent)]
     Type(#[from] crate::envelope::UnknownType),
@@ -51,6 +60,17 @@ pub enum DecodeError {
         /// The newest version known here.
         current: u32,
     },
+}
+
+impl DecodeError {
+    /// Whether no program will ever read it. What a newer program wrote is read by that one, so
+    /// nobody may decide as if it had not happened; what is no event at all happened to nobody.
+    pub const fn is_noise(&self) -> bool {
+        match self {
+            Self::Json(_) | Self::Type(_) | Self::Kind { .. } => true,
+            Self::Data { .. } | Self::Newer { .. } => false,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -84,15 +104,19 @@ pub fn decode<D: EventData>(bytes: &[u8]) -> Result<Envelope<D>, DecodeError> {
         });
     }
     let current = current_version(written.kind, &written.name);
+    let unknown = |source| DecodeError::Data {
+        event_type: raw.event_type.clone(),
+        source,
+    };
     let data = match written.version {
-        version if version == current => serde_json::from_str(raw.data.get())?,
+        version if version == current => serde_json::from_str(raw.data.get()).map_err(unknown)?,
         version if version > current => {
             return Err(DecodeError::Newer {
                 event_type: raw.event_type,
                 current,
             });
         }
-        _ => serde_json::from_value(upcast(&written, current, raw.data)?)?,
+        _ => serde_json::from_value(upcast(&written, current, raw.data)?).map_err(unknown)?,
     };
     Ok(Envelope {
         specversion: raw.specversion,

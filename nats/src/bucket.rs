@@ -2,12 +2,13 @@
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::call::{CallError, PATIENCE};
 use crate::connect::Bus;
 use crate::event_log::WRONG_LAST_SEQUENCE;
 use crate::feed::{Feed, FeedMessage};
-use crate::stored::Which;
+use crate::stored::{Which, stored_at};
 
 const OPERATION: &str = "KV-Operation";
 
@@ -50,6 +51,11 @@ impl Bucket {
 
     /// The key's value.
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Bytes>, CallError> {
+        Ok(self.entry(key).await?.map(|(value, _)| value))
+    }
+
+    /// The key's value, and when it was stored.
+    pub(crate) async fn entry(&self, key: &str) -> Result<Option<(Bytes, Timestamp)>, CallError> {
         let which = Which::last(&self.subject(key));
         let message = self
             .bus
@@ -57,7 +63,10 @@ impl Bucket {
             .await?;
         Ok(message
             .filter(|message| message.headers.get(OPERATION).is_none())
-            .map(|message| message.payload))
+            .map(|message| {
+                let at = stored_at(message.time.unix_timestamp_nanos());
+                (message.payload, at)
+            }))
     }
 
     /// Every key's value, then every change.

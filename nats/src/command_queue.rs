@@ -21,12 +21,14 @@ mod publish;
 use std::time::Duration;
 
 use nexus_events::id::{CommandId, WorkspaceId};
+use nexus_events::spec::Provider;
 use nexus_events::work::WorkCommand;
+use tokio_util::sync::CancellationToken;
 
 use crate::call::CallError;
 use crate::connect::Bus;
 use crate::memory::{Call, Line, MemoryQueue};
-use crate::subject::CommandSubject;
+use crate::subject::{CommandSubject, Route};
 
 pub use consume::CommandConsumer;
 pub(crate) use consume::consumer_name;
@@ -151,6 +153,27 @@ impl CommandQueue {
         match &self.kind {
             Kind::Bus(_) => Vec::new(),
             Kind::Memory(queue, _) => queue.drain(),
+        }
+    }
+
+    /// Takes the time from the server (`crate::clock`): a worker has no right to ask about a
+    /// stream, and the consumer of its provider tells it as well.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses.
+    pub async fn take_time(&self, provider: Provider) -> Result<(), QueueError> {
+        // Made where it is missing: without it there is nothing to ask about.
+        drop(self.consumer(provider, Route::Any).await?);
+        if let Kind::Bus(bus) = &self.kind {
+            bus.take_time(&consume::time(provider)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the time from the server now and then until `stop`.
+    pub async fn follow_time(&self, provider: Provider, stop: CancellationToken) {
+        if let Kind::Bus(bus) = &self.kind {
+            bus.follow_time(&consume::time(provider), &stop).await;
         }
     }
 }

@@ -38,6 +38,7 @@ pub async fn suite(log: &Log) {
     deciding::a_decision_is_appended_and_folded(log).await;
     deciding::a_stale_snapshot_is_brought_up_to_date(log).await;
     deciding::a_retried_request_has_one_event(log).await;
+    deciding::what_was_told_long_before_is_told_no_more(log).await;
     deciding::writers_in_line_all_get_their_turn(log).await;
 }
 

@@ -245,6 +245,12 @@ impl Embedded {
         self.supervisor.state()
     }
 
+    /// Ends the child and has it started again: a server that ran into a full disk answers no
+    /// publish any more, also once there is room.
+    pub async fn restart(&self) {
+        self.supervisor.restart(Duration::from_secs(3)).await;
+    }
+
     /// Ends the child in good order, and waits for it. Everyone else must be gone.
     pub async fn stop(self) {
         let waited = tokio::task::spawn_blocking(move || self.supervisor.stop()).await;

@@ -11,6 +11,7 @@ use crate::call::CallError;
 use crate::connect::Bus;
 use crate::feed::{Fed, Feed, FeedMessage, Start};
 use crate::memory::{Call, Line, MemoryBeats};
+use crate::stored::stored_at;
 use crate::topology::NODES;
 
 /// Why a heartbeat could not be sent or read.
@@ -101,6 +102,24 @@ impl Heartbeats {
             all.extend(heartbeat(&message));
             if last {
                 return Ok(all);
+            }
+        }
+    }
+
+    /// The last heartbeat of `node`, if it was heard of in the last 60 s: what the server knows
+    /// now, however long ago this process listened.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn last(&self, node: NodeId) -> Result<Option<Heartbeat>, HeartbeatError> {
+        match &self.kind {
+            Kind::Bus(bucket) => {
+                let entry = bucket.entry(&node.to_string()).await?;
+                Ok(entry.and_then(|(value, at)| read(&node.to_string(), &value, at)))
+            }
+            Kind::Memory(..) => {
+                let mut all = self.all().await?.into_iter();
+                Ok(all.find(|heartbeat| heartbeat.node == node))
             }
         }
     }
@@ -196,10 +215,17 @@ fn heartbeat(message: &FeedMessage) -> Option<Heartbeat> {
     if removes(message) {
         return None;
     }
-    match serde_json::from_slice(&message.payload) {
-        Ok(heartbeat) => Some(heartbeat),
+    let at = stored_at(message.nanoseconds);
+    read(&message.subject, &message.payload, at)
+}
+
+/// When it was heard is what the server says, whose clock it is measured by; the node's own may be
+/// hours off.
+fn read(subject: &str, payload: &[u8], at: Timestamp) -> Option<Heartbeat> {
+    match serde_json::from_slice::<Heartbeat>(payload) {
+        Ok(heartbeat) => Some(Heartbeat { at, ..heartbeat }),
         Err(error) => {
-            tracing::warn!(%error, subject = %message.subject, "a heartbeat cannot be read");
+            tracing::warn!(%error, subject, "a heartbeat cannot be read");
             None
         }
     }

@@ -39,8 +39,11 @@
 //! * [`logs`]: `logs.publish(&chunk)` (an `OutputChunk` of the events crate);
 //!   `logs.read(LogFilter::of(workspace), Follow::No)` is read by `next()`.
 //! * [`heartbeat`]: `heartbeats.beat(&heartbeat)`; `heartbeats.all()`; `heartbeats.watch()`.
+//! * [`clock`]: `clock::now()` is the time as the log's server has it, once
+//!   `bus.take_time_of_log()` (a worker: `queue.take_time(provider)`) has asked for it.
 //! * [`user_keys`]: `keys.put(user, bytes)`, `keys.get(user)`, `keys.forget(user)`.
 //! * [`user_values`]: `values.put(user, digest, sealed)`, `get(user, digest)`, `forget(user, digest)`.
+//! * [`spent_tickets`]: `spent.spend(name)` is `true` once.
 //! * [`parked`]: `parked.list()`, `read(id)`, `retry(id)`, `discard(id)`, `park_event(..)`; the
 //!   control plane runs `parked.collect()` so that given-up commands leave the queue.
 //! * [`link`]: `Links::on(&bus, options).open(node, workspace)` gives a byte stream to the
@@ -62,6 +65,7 @@
 
 mod bucket;
 mod call;
+pub mod clock;
 pub mod command_queue;
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -78,6 +82,7 @@ pub mod parked;
 mod private_file;
 pub mod refusals;
 pub mod repository;
+pub mod spent_tickets;
 mod stored;
 pub mod subject;
 pub mod tail;
@@ -99,6 +104,7 @@ pub use node_home::{NodeHome, NodeIdentityError};
 pub use parked::Parked;
 pub use refusals::Refusals;
 pub use repository::{Effect, ExecuteError, LoadError, Outcome, Repository, Snapshot};
+pub use spent_tickets::SpentTickets;
 pub use subject::{CommandSubject, EventSubject, LogSubject, ParkedSubject, Route};
 pub use tail::{Batch, Filter, From, Tail, TailError};
 pub use topology::Replicas;

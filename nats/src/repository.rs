@@ -200,12 +200,22 @@ impl<A: Aggregate> Repository<A> {
                 .log
                 .append(Expected::of(snapshot.sequence), &new)
                 .await?;
-            if let Append::Stored { sequence } = append {
-                snapshot.evolve(&event.data, sequence);
-                return Ok(Outcome {
-                    snapshot,
-                    effect: appended(sequence, event),
-                });
+            match append {
+                Append::Stored { sequence } => {
+                    snapshot.evolve(&event.data, sequence);
+                    return Ok(Outcome {
+                        snapshot,
+                        effect: appended(sequence, event),
+                    });
+                }
+                // Told before, and the snapshot has it: reading what is newer would not find it.
+                Append::Repeated { sequence } if sequence <= snapshot.sequence => {
+                    return Ok(Outcome {
+                        snapshot,
+                        effect: appended(sequence, event),
+                    });
+                }
+                Append::Repeated { .. } | Append::Conflict { .. } => {}
             }
             let mine = self
                 .fold_newer(&subject, &mut snapshot, Some(context.id))
@@ -231,7 +241,16 @@ impl<A: Aggregate> Repository<A> {
     ) -> Result<Option<(u64, Envelope<A::Event>)>, LoadError> {
         let mut found = None;
         for recorded in self.log.read_after(subject, snapshot.sequence).await? {
-            let event = decoded(&recorded)?;
+            let event = match decoded(&recorded) {
+                Ok(event) => event,
+                // Readers of the log park it; were it to stand in the way, nothing could ever be
+                // said about the aggregate again.
+                Err(LoadError::Decode { source, .. }) if source.is_noise() => {
+                    snapshot.sequence = recorded.sequence;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             snapshot.evolve(&event.data, recorded.sequence);
             if wanted == Some(event.id) {
                 found = Some((recorded.sequence, event));

@@ -2,13 +2,31 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use nexus_events::id::NodeId;
 use nexus_events::spec::Provider;
 use tempfile::TempDir;
 
+use crate::call::CallError;
 use crate::connect::{Bus, Options, Role};
 use crate::embedded::{ChildState, Durability, Embedded, EmbeddedError, EmbeddedOptions};
 use crate::topology::{self, Replicas};
+
+/// Publishes these bytes as they are and waits until a stream has them, or refuses them: what a
+/// program that has lost its mind would do.
+///
+/// # Errors
+/// When nobody answers.
+pub async fn publish_raw(bus: &Bus, subject: &str, payload: &[u8]) -> Result<(), CallError> {
+    let payload = Bytes::copy_from_slice(payload);
+    let (attempt, patience) = ("publishing nonsense", Duration::from_secs(5));
+    let answer =
+        bus.call::<serde_json::Value>(attempt, subject.to_owned(), None, payload, patience);
+    match answer.await {
+        Err(CallError::Refused { .. }) => Ok(()),
+        answer => answer.map(drop),
+    }
+}
 
 /// The node whose worker every server of a test has a user for, with the provider `fake`.
 pub fn node() -> NodeId {

@@ -10,6 +10,7 @@
 //! | KV `nexus_nodes` | the last heartbeat of each node | 60 s |
 //! | KV `nexus_user_keys` | the key each user's personal data is sealed with | until forgotten |
 //! | KV `nexus_user_values` | users' credentials, sealed, by digest | until forgotten |
+//! | KV `nexus_tickets` | the tickets that were used | 60 s |
 //!
 //! [`ensure`] makes what is missing and updates what can be updated without touching a message.
 //! Any other difference is refused with a diff, for a person to decide: nothing here deletes,
@@ -43,6 +44,9 @@ pub const NODES: &str = "nexus_nodes";
 pub const USER_KEYS: &str = "nexus_user_keys";
 /// The bucket of users' sealed values.
 pub const USER_VALUES: &str = "nexus_user_values";
+
+/// The bucket of tickets that were used.
+pub const TICKETS: &str = "nexus_tickets";
 
 /// On how many servers each message is kept: 1 on a laptop, 3 or 5 in a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,9 @@ use crate::call::CallError;
 use crate::connect::Bus;
 use crate::topology::USER_KEYS;
 
+/// Beside the users' keys: the fingerprints of those they are wrapped by. No user is called so.
+const OF_THIS_LOG: &str = "keys-of-this-log";
+
 /// The keys of all users. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct UserKeys {
@@ -47,6 +50,25 @@ impl UserKeys {
     /// When the server does not answer.
     pub async fn get(&self, user: UserId) -> Result<Option<Bytes>, CallError> {
         self.bucket.get(&user.to_string()).await
+    }
+
+    /// The fingerprints of the keys this log is used with: `ours`, when there are none yet. Of any
+    /// number that try at once, all are told the same.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn keys_of_this_log(&self, ours: Bytes) -> Result<Bytes, CallError> {
+        self.bucket.create(OF_THIS_LOG, ours.clone()).await?;
+        let known = self.bucket.get(OF_THIS_LOG).await?;
+        Ok(known.unwrap_or(ours))
+    }
+
+    /// Keeps these fingerprints in place of others.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn replace_keys_of_this_log(&self, ours: Bytes) -> Result<(), CallError> {
+        self.bucket.put(OF_THIS_LOG, ours).await
     }
 
     /// Forgets a user's key for good: what is sealed with it can never be read again.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context as _;
+use nexus_events::id::WorkspaceId;
 use serde_json::Value;
 
 const SOCKET: &str = "/var/run/docker.sock";
@@ -49,6 +50,20 @@ pub fn clear(home: &Path) -> anyhow::Result<()> {
     clearing
         .join()
         .map_err(|_| anyhow::anyhow!("clearing what is left at the engine panicked"))?
+}
+
+/// The label a workspace's machine bears.
+const WORKSPACE: &str = "nexus.workspace";
+
+/// A container of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labelled {
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// The engine's own id.
+    pub id: String,
+    /// Whether it runs.
+    pub running: bool,
 }
 
 /// The engine's API.
@@ -116,6 +131,44 @@ impl Engine {
             .map(|container| (word(&container["Names"][0]), word(&container["State"])))
             .filter(|(name, _)| name.contains(workspace))
             .collect())
+    }
+
+    /// Every container that bears the label of a workspace.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn labelled_containers(&self) -> anyhow::Result<Vec<Labelled>> {
+        let list = self.get("/containers/json?all=true").await?;
+        let labelled = |container: &Value| {
+            Some(Labelled {
+                workspace: container["Labels"][WORKSPACE].as_str()?.parse().ok()?,
+                id: container["Id"].as_str()?.to_owned(),
+                running: container["State"] == "running",
+            })
+        };
+        let all = list.as_array().into_iter().flatten();
+        Ok(all.filter_map(labelled).collect())
+    }
+
+    /// Removes a container, running or not.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn remove(&self, id: &str) -> anyhow::Result<()> {
+        let path = format!("http://docker/containers/{id}?force=true&v=true");
+        self.http.delete(path).send().await?;
+        Ok(())
+    }
+
+    /// The workspace of every volume that bears such a label.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn labelled_volumes(&self) -> anyhow::Result<Vec<WorkspaceId>> {
+        let list = self.get("/volumes").await?;
+        let all = list["Volumes"].as_array().into_iter().flatten();
+        let of = |volume: &Value| volume["Labels"][WORKSPACE].as_str()?.parse().ok();
+        Ok(all.filter_map(of).collect())
     }
 
     /// The process id, on this machine, of the first process of `workspace`.

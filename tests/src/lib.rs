@@ -14,8 +14,10 @@
 //! on this machine.
 
 pub mod binaries;
+pub mod chaos;
 pub mod client;
 pub mod cutter;
+pub mod disk;
 pub mod docker;
 pub mod flood;
 pub mod history;
@@ -23,6 +25,8 @@ pub mod hosts;
 pub mod measure;
 pub mod plane;
 mod ports;
+pub mod program;
+pub mod replicas;
 pub mod repository;
 pub mod simulation;
 pub mod skip;

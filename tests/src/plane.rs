@@ -50,6 +50,27 @@ impl Plane {
     /// As [`Self::start`].
     pub async fn start_with(worker: &str, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         let home = tempfile::Builder::new().prefix("nexus-it-").tempdir()?;
+        Self::start_in(home, worker, environment).await
+    }
+
+    /// The same in a home that is prepared first.
+    ///
+    /// # Errors
+    /// As [`Self::start`], and whatever preparing it says.
+    pub async fn start_prepared(
+        worker: &str,
+        prepare: impl FnOnce(&Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        let home = tempfile::Builder::new().prefix("nexus-it-").tempdir()?;
+        prepare(home.path())?;
+        Self::start_in(home, worker, &[]).await
+    }
+
+    async fn start_in(
+        home: TempDir,
+        worker: &str,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let mut plane = Self::prepared(home, worker, environment)?;
         plane.restart().await?;
         let public = make_key(&plane.key).await?;

@@ -33,6 +33,7 @@ use crate::queries::{self, Queries};
 use crate::reconcile::{self, Reconciler};
 use crate::sealing::Sealer;
 use crate::settings::Settings;
+use crate::shared_keys;
 use crate::ssh::{self, Authorities};
 use crate::threads::{Done, Threads};
 use crate::vault::Vault;
@@ -118,7 +119,14 @@ impl Plane {
         make_folder(&settings.home)?;
         make_folder(settings.read_model().parent().unwrap_or(&settings.home))?;
         let sealer = Sealer::open(&settings.master_key(), backbone.key_store.clone())?;
-        let authorities = Authorities::open(&settings.home)?;
+        let authorities = Authorities::open(&settings.keys)?;
+        shared_keys::ensure(
+            &backbone.key_store,
+            &sealer,
+            &authorities,
+            settings.replace_keys,
+        )
+        .await?;
         let model = ReadModel::open(&settings, &backbone, threads).await?;
         let reacted = model.reacted()?;
         let directory = Directory::new(model.database.clone(), sealer.clone());
@@ -136,7 +144,12 @@ impl Plane {
             written: Arc::default(),
             remembered: Arc::default(),
         };
-        let commands = Commands::new(queries.clone(), sealer, model.ports, authorities.clone());
+        let commands = Commands::new(
+            queries.clone(),
+            sealer.clone(),
+            model.ports,
+            authorities.clone(),
+        );
         let performer = Performer {
             commands: commands.clone(),
             queries: queries.clone(),
@@ -201,6 +214,7 @@ impl Plane {
             queries,
             commands,
             authorities,
+            sealer,
             jump_host: OnceLock::new(),
             reconciler,
             caught_up,
@@ -220,10 +234,14 @@ impl Plane {
     }
 }
 
-/// Listens to heartbeats, and to what only a server has: commands that were given up.
+/// Listens to heartbeats, and to what only a server has: the time, and commands that were given up.
 fn listen(backbone: &Backbone, queries: &Queries, tasks: &TaskTracker, stop: &CancellationToken) {
     let heartbeats = backbone.heartbeats.clone();
     tasks.spawn(queries.pulse.clone().listen(heartbeats, stop.clone()));
+    if let Some(bus) = backbone.bus.clone() {
+        let stop = stop.clone();
+        tasks.spawn(async move { bus.follow_time_of_log(stop).await });
+    }
     if let Parking::Bus(parked) = backbone.parking.clone() {
         let stop = stop.clone();
         let collecting = async move { parked.collect().await };

@@ -17,6 +17,7 @@ use nexus_nats::{ExecuteError, Log, Outcome, Repository, Snapshot};
 use super::{CommandError, Commands};
 use crate::projections::{self, ProjectionError, Record};
 use crate::queries::QueryError;
+use crate::room::{Needs as _, free_bytes};
 
 impl<A> From<Record<A>> for Snapshot<A> {
     fn from(record: Record<A>) -> Self {
@@ -85,6 +86,15 @@ impl Commands {
         outcome
     }
 
+    /// Refuses what needs more room than is left.
+    pub(super) fn has_room(&self, needs: u64) -> Result<(), CommandError> {
+        match free_bytes(&self.queries.settings) {
+            Ok(free) if free < needs => Err(CommandError::NoRoom { free }),
+            // What cannot be measured is no reason to refuse; the log has the last word.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     fn log(&self) -> &Log {
         &self.queries.backbone.log
     }
@@ -97,7 +107,7 @@ impl Commands {
         let stored = Repository::<Workspace>::new(self.log().clone())
             .load(&id)
             .await;
-        stored.map_err(|error| CommandError::Inside(error.into()))
+        Ok(stored?)
     }
 
     pub(crate) async fn on_workspace(
@@ -107,6 +117,7 @@ impl Commands {
         command: &Command,
         context: Context,
     ) -> Result<Outcome<Workspace>, CommandError> {
+        self.has_room(command.needs())?;
         Ok(self.execute(&id, known.into(), command, context).await?)
     }
 
@@ -116,6 +127,7 @@ impl Commands {
         command: &UserCommand,
         context: Context,
     ) -> Result<Outcome<User>, CommandError> {
+        self.has_room(command.needs())?;
         let known = self
             .queries
             .database
@@ -129,6 +141,7 @@ impl Commands {
         command: &NodeCommand,
         context: Context,
     ) -> Result<Outcome<Node>, CommandError> {
+        self.has_room(command.needs())?;
         let known = self
             .queries
             .database
@@ -143,6 +156,7 @@ impl Commands {
         command: &ClaimCommand,
         context: Context,
     ) -> Result<Result<Outcome<Claim>, ClaimRejection>, CommandError> {
+        self.has_room(command.needs())?;
         let known = self
             .queries
             .database

@@ -8,7 +8,7 @@ use nexus_events::problem::{FieldError, Problem, ProblemCode};
 use nexus_events::spec::Provider;
 use nexus_events::user::UserRejection;
 use nexus_events::workspace::Rejection;
-use nexus_nats::{AppendError, ExecuteError};
+use nexus_nats::{AppendError, ExecuteError, LoadError, ReadError};
 
 use crate::queries::{QueryError, log_once};
 use crate::sealing::SealingError;
@@ -81,6 +81,9 @@ pub enum CommandError {
     /// The log did not take the event.
     #[error("the log did not take the event")]
     Log(#[source] AppendError),
+    /// The log did not tell what it has.
+    #[error("the log did not answer")]
+    Unread(#[source] ReadError),
     /// Anything else that went wrong inside.
     #[error("something went wrong inside")]
     Inside(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -108,7 +111,10 @@ impl CommandError {
 
     /// Whether nothing was stored for certain.
     pub(super) const fn is_certain(&self) -> bool {
-        !matches!(self, Self::Log(AppendError::Ambiguous { .. }))
+        !matches!(
+            self,
+            Self::Log(AppendError::Ambiguous { .. }) | Self::Unread(_)
+        )
     }
 }
 
@@ -158,8 +164,19 @@ impl<R: Explain + Send + Sync> From<ExecuteError<R>> for CommandError {
             ExecuteError::Append(AppendError::IdTaken { .. }) => Self::KeyReused,
             ExecuteError::Append(error) => Self::Log(error),
             ExecuteError::Contended { .. } => Self::Contended,
-            ExecuteError::Load(error) => Self::Inside(error.into()),
+            ExecuteError::Load(error) => error.into(),
             ExecuteError::Encode(error) => Self::Inside(error.into()),
+        }
+    }
+}
+
+impl From<LoadError> for CommandError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Read(error) => Self::Unread(error),
+            error @ (LoadError::Subject(_) | LoadError::Decode { .. }) => {
+                Self::Inside(error.into())
+            }
         }
     }
 }
@@ -216,6 +233,14 @@ impl From<CommandError> for Problem {
                 Self::new(ProblemCode::Conflict, text, "try again")
             }
             CommandError::Log(error) => log(&error),
+            CommandError::Unread(error) => {
+                log_once(&error);
+                unavailable("the log did not answer; send the same request again")
+            }
+            CommandError::Sealing(SealingError::Store(error)) => {
+                log_once(&error);
+                unavailable("the keys of users cannot be reached; nothing changed")
+            }
             CommandError::Sealing(error) => inside(&error),
             CommandError::Inside(error) => inside(error.as_ref()),
         }

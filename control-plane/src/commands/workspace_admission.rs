@@ -8,9 +8,7 @@ use super::{CommandError, Commands};
 use crate::identity::Identity;
 use crate::projections;
 use crate::queries::{QueryError, online_providers};
-
-/// Less than this is no room: intake stops before the log runs into a full disk.
-pub(crate) const LEAST_FREE_BYTES: u64 = 256 << 20;
+use crate::room::LEAST_FREE_BYTES;
 
 impl Commands {
     /// Whose it is to be: `named` (an id or a login), or whoever asks.
@@ -62,7 +60,7 @@ impl Commands {
             }
         };
         self.has_worker(spec.provider)?;
-        self.has_room()?;
+        self.has_room(LEAST_FREE_BYTES)?;
         Ok(spec)
     }
 
@@ -91,18 +89,4 @@ impl Commands {
             .or_else(|| online.first().copied())
             .unwrap_or(Provider::Process))
     }
-
-    fn has_room(&self) -> Result<(), CommandError> {
-        match free_bytes(&self.queries.settings.home) {
-            Ok(free) if free < LEAST_FREE_BYTES => Err(CommandError::NoRoom { free }),
-            // What cannot be measured is no reason to refuse; the log has the last word.
-            Ok(_) | Err(_) => Ok(()),
-        }
-    }
-}
-
-/// How much may still be written where `path` is.
-pub(crate) fn free_bytes(path: &std::path::Path) -> std::io::Result<u64> {
-    let space = rustix::fs::statvfs(path)?;
-    Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }

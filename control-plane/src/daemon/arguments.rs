@@ -65,6 +65,12 @@ pub struct DaemonArguments {
     /// Where Nexus keeps its things [default: ~/.nexus]
     #[arg(long, env = "NEXUS_HOME", value_name = "FOLDER")]
     pub home: Option<PathBuf>,
+    /// Where the keys are that all replicas share [default: the home]
+    #[arg(long, env = "NEXUS_KEYS", value_name = "FOLDER")]
+    pub keys: Option<PathBuf>,
+    /// Has the log used with this server's keys from now on, where it was with others
+    #[arg(long)]
+    pub replace_keys: bool,
     /// The NATS server; without it one is started here
     #[arg(long, env = "NEXUS_NATS_URL", value_name = "URL")]
     pub nats_url: Option<String>,
@@ -200,7 +206,14 @@ impl DaemonArguments {
         } else {
             self.allow_host.clone()
         };
+        let home = std::path::absolute(home)?;
+        let keys = match &self.keys {
+            Some(keys) => std::path::absolute(keys)?,
+            None => home.clone(),
+        };
         Ok(Settings {
+            keys,
+            replace_keys: self.replace_keys,
             listen: self.listen,
             public_host: self.host_name.clone(),
             preview_domain: self.preview_domain.clone(),

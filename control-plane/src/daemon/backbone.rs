@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use nexus_events::spec::Provider;
@@ -16,7 +17,7 @@ pub(super) struct Connected {
     pub(super) bus: Bus,
     /// A second one, so that relayed bytes do not stand in the way of the log.
     pub(super) link: Bus,
-    pub(super) embedded: Option<Embedded>,
+    pub(super) embedded: Option<Arc<Embedded>>,
     /// How workers connect.
     pub(super) worker: WorkerAccess,
 }
@@ -61,6 +62,12 @@ impl Connected {
         topology::ensure(&connected.bus, replicas)
             .await
             .context("making sure of the streams of the log")?;
+        // Before anything is written of which somebody will ask when it was.
+        connected
+            .bus
+            .take_time_of_log()
+            .await
+            .context("asking the log's server for the time")?;
         Ok(connected)
     }
 
@@ -89,7 +96,7 @@ impl Connected {
         Ok(Self {
             bus,
             link,
-            embedded: Some(embedded),
+            embedded: Some(Arc::new(embedded)),
             worker,
         })
     }
@@ -121,7 +128,8 @@ impl Connected {
     pub(super) async fn close(self) {
         self.link.drain().await;
         self.bus.drain().await;
-        if let Some(embedded) = self.embedded {
+        // Nobody else has it any more; if somebody had, the last one would stop it.
+        if let Some(embedded) = self.embedded.and_then(Arc::into_inner) {
             embedded.stop().await;
         }
     }

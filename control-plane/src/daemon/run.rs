@@ -11,6 +11,7 @@ use super::DaemonArguments;
 use super::backbone::Connected;
 use super::first_token;
 use super::lock::HomeLock;
+use super::room;
 use super::workers::Workers;
 use crate::app::{Options, Plane};
 use crate::backbone::Backbone;
@@ -51,6 +52,10 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
         backbone: Backbone::on(&connected.bus).with_lines(Arc::new(links)),
         clock: Clock::system(),
     };
+    let healing = connected
+        .embedded
+        .clone()
+        .map(|embedded| tokio::spawn(room::heal(embedded, settings.clone(), stop.clone())));
     let plane = Plane::start(options).await?;
     plane.app().caught_up().await;
     first_token::ensure(&plane.app()).await?;
@@ -72,6 +77,10 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
         let _ = jumping.await;
     }
     tracing::info!("nexusd stops");
+    if let Some(healing) = healing {
+        // It ends by the same token.
+        let _ = healing.await;
+    }
     workers.stop().await;
     plane.shutdown().await;
     connected.close().await;

@@ -1,7 +1,7 @@
 //! What every route holds: the handle on the control plane, and the things of HTTP beside it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use nexus_events::problem::ProblemCode;
@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::commands::Commands;
 use crate::identity::Identity;
 use crate::preview::Previews;
-use crate::queries::{EventQuery, Queries};
+use crate::queries::{EventQuery, Queries, TOKEN_PREFIX};
 use crate::tickets::Tickets;
 
 /// How long a read waits for the event its caller wants to see.
@@ -71,7 +71,7 @@ impl Api {
             terminals: Sockets::streams(),
             pace: Pace::default(),
             attempts: Attempts::default(),
-            tickets: Tickets::default(),
+            tickets: app.tickets("web-socket"),
             document: document.into(),
             app,
             hosts,
@@ -141,24 +141,29 @@ impl Api {
     }
 
     /// Whose token it is.
-    pub(super) fn bearer(&self, token: &Token) -> Result<Identity, Refusal> {
-        self.queries()
-            .identify(token.text(), self.app().now())?
-            .ok_or_else(|| {
-                unknown(
-                    "Authorization",
-                    "the token is nobody's: never issued, revoked, or over",
-                    "ask for a new one: `curl --unix-socket ~/.nexus/daemon.sock -X POST \
+    pub(super) async fn bearer(&self, token: &Token) -> Result<Identity, Refusal> {
+        let known = || self.queries().identify(token.text(), self.app().now());
+        let mut identity = known()?;
+        // Another replica may have issued it a moment ago.
+        if identity.is_none() && is_spelled_as_ours(token) {
+            self.caught_up().await?;
+            identity = known()?;
+        }
+        identity.ok_or_else(|| {
+            unknown(
+                "Authorization",
+                "the token is nobody's: never issued, revoked, or over",
+                "ask for a new one: `curl --unix-socket ~/.nexus/daemon.sock -X POST \
                  -H 'Content-Type: application/json' -d '{\"user\":\"USER-ID\"}' \
                  http://localhost/api/v1/tokens`",
-                )
-            })
+            )
+        })
     }
 
     /// Whose ticket it is. It counts no more afterwards.
-    pub(super) fn ticket(&self, text: &str) -> Result<Identity, Refusal> {
-        let identity = self.tickets().redeem(text, Instant::now());
-        match identity {
+    pub(super) async fn ticket(&self, text: &str) -> Result<Identity, Refusal> {
+        let redeemed = self.tickets().redeem(text, self.app().now()).await;
+        match redeemed.map_err(Refusal::log_unavailable)? {
             Some(identity) if self.in_standing(&identity)? => Ok(identity),
             Some(_) | None => Err(unknown(
                 "Sec-WebSocket-Protocol",
@@ -188,23 +193,30 @@ impl Api {
     {
         let answer = ask().await.map_err(Refusal::from);
         match answer {
-            Err(refusal)
-                if refusal.problem().code == ProblemCode::NotFound && self.caught_up().await =>
-            {
+            Err(refusal) if refusal.problem().code == ProblemCode::NotFound => {
+                self.caught_up().await?;
+                // Also where it was not behind by now: it may have been when it was asked.
                 Ok(ask().await?)
             }
             answer => answer,
         }
     }
 
-    /// Whether the read model was behind the log, and is not any more.
-    async fn caught_up(&self) -> bool {
+    /// Waits until the read model has everything the log has by now.
+    ///
+    /// # Errors
+    /// When that takes too long or cannot be told: what is not known here may be known to another
+    /// replica.
+    async fn caught_up(&self) -> Result<(), Refusal> {
         let freshness = self.queries().freshness().await;
         match freshness.log_sequence {
-            Some(last) if freshness.lag > 0 => {
-                self.queries().wait_for(last, CATCH_UP_WAIT).await.is_ok()
+            Some(last) => {
+                let waited = self.queries().wait_for(last, CATCH_UP_WAIT).await;
+                waited.map_err(Refusal::log_unavailable)
             }
-            Some(_) | None => false,
+            None => Err(Refusal::log_unavailable(anyhow::anyhow!(
+                "whether the read model is behind the log cannot be told"
+            ))),
         }
     }
 
@@ -249,6 +261,10 @@ impl Api {
     pub(super) fn step_logs(&self) -> Result<StepLogs, Refusal> {
         self.app().logs().cloned().ok_or_else(no_bus)
     }
+}
+
+fn is_spelled_as_ours(token: &Token) -> bool {
+    token.text().starts_with(TOKEN_PREFIX)
 }
 
 fn no_bus() -> Refusal {

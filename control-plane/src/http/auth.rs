@@ -26,9 +26,9 @@ pub(super) use token::Token;
 use std::time::Instant;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::http::Method;
 use axum::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use nexus_events::problem::ProblemCode;
@@ -65,7 +65,8 @@ pub(crate) async fn identify(State(api): State<Api>, mut request: Request, next:
     if route == Some(OPEN) || signs_in {
         return next.run(request).await;
     }
-    match who_asks(&api, &request, page) {
+    let peer = request.extensions().get::<Peer>().copied();
+    match who_asks(&api, request.method(), request.headers(), peer, page).await {
         Ok((identity, by)) => {
             if matches!(by, By::Cookie) {
                 request.extensions_mut().insert(ByCookie);
@@ -102,20 +103,25 @@ enum By {
     Other,
 }
 
-fn who_asks(api: &Api, request: &Request, page: bool) -> Result<(Identity, By), Refusal> {
-    let (method, headers) = (request.method(), request.headers());
+async fn who_asks(
+    api: &Api,
+    method: &Method,
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+    page: bool,
+) -> Result<(Identity, By), Refusal> {
     if let Some(token) = token::given(headers, page)? {
-        return Ok((api.bearer(&token)?, By::Other));
+        return Ok((api.bearer(&token).await?, By::Other));
     }
     if let Some(ticket) = ticket::given(method, headers) {
-        return Ok((api.ticket(ticket)?, By::Other));
+        return Ok((api.ticket(ticket).await?, By::Other));
     }
-    if let Some(Peer::Local { user }) = request.extensions().get::<Peer>() {
-        if is_trusted(*user) {
+    if let Some(Peer::Local { user }) = peer {
+        if is_trusted(user) {
             return Ok((Identity::Operator, By::Other));
         }
     } else if let Some(token) = cookie::given(headers, origin::is_exempt(method, headers))? {
-        return Ok((api.bearer(&token)?, By::Cookie));
+        return Ok((api.bearer(&token).await?, By::Cookie));
     }
     Err(unknown(
         "Authorization",

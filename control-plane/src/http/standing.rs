@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use nexus_events::id::{TokenId, UserId};
 use nexus_events::upcast;
 use nexus_events::user::UserEvent;
@@ -74,7 +73,7 @@ impl Doorman {
                 return None;
             }
         };
-        let left = end.duration_since(Timestamp::now());
+        let left = end.duration_since(nexus_nats::clock::now());
         Some(Instant::now() + Duration::try_from(left).unwrap_or_default())
     }
 

@@ -1,8 +1,6 @@
 //! Being let in: a page takes the ticket from behind the `#` and brings it back by `POST`, which
 //! answers with the cookie of this preview. No address with a secret in it is ever sent.
 
-use std::time::Instant;
-
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{
@@ -59,8 +57,8 @@ impl Previews {
             return Said::unknown().respond(false);
         };
         let ticket = std::str::from_utf8(&body).unwrap_or_default().trim();
-        let holds = self.parts.tickets.redeem(ticket, Instant::now());
-        let Some((identity, meant)) = holds else {
+        let now = self.parts.app.now();
+        let Ok(Some((identity, meant))) = self.parts.tickets.redeem(ticket, now).await else {
             return Said::unknown().respond(false);
         };
         if meant != host {

@@ -3,10 +3,11 @@
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use nexus_events::id::WorkspaceId;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// One port of one workspace, as a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct HostName {
     /// The workspace.
     pub(crate) workspace: WorkspaceId,

@@ -22,6 +22,7 @@ impl Reconciler {
         let mut changed = 0;
         for (id, record) in nodes {
             match self.judge(id, &record, now) {
+                Some(NodeCommand::Lose { .. }) if self.beats_still(id, now).await? => {}
                 Some(command) => {
                     let outcome = self
                         .commands
@@ -35,6 +36,17 @@ impl Reconciler {
             }
         }
         Ok(changed)
+    }
+
+    /// Whether the server has a sign of life of the node that was not heard here: this process
+    /// may have been stopped for a while, or been cut off itself.
+    async fn beats_still(&self, id: NodeId, now: Timestamp) -> Result<bool, ReconcileError> {
+        let last = self.queries.backbone.heartbeats.last(id).await;
+        let last = last.map_err(|error| ReconcileError::Perform(error.into()))?;
+        let Some(last) = last else { return Ok(false) };
+        let silence = now.duration_since(last.at);
+        self.queries.pulse.hear(last);
+        Ok(silence <= self.queries.settings.silence.lost)
     }
 
     /// What is to be said of a node.

@@ -1,6 +1,6 @@
 //! The two keys that vouch: one for hosts, one for users. Made once, and kept apart from the log.
 //!
-//! They are plain files only their owner may read (0600 in 0700), in `ssh/` of the home. Where
+//! They are plain files only their owner may read (0600 in 0700), in `ssh/` of the folder of keys. Where
 //! systemd hands credentials over (`LoadCredential=nexus_host_authority:…`), those come first and
 //! nothing is made.
 
@@ -96,13 +96,13 @@ pub(crate) struct UserCertificate {
 }
 
 impl Authorities {
-    /// Those kept in `home`, made when they are not there.
+    /// Those in `ssh/` of the folder `keys`, made when they are not there.
     ///
     /// # Errors
     /// When a key cannot be read or made.
-    pub fn open(home: &Path) -> Result<Self, AuthorityError> {
+    pub fn open(keys: &Path) -> Result<Self, AuthorityError> {
         let given = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-        Self::open_in(&home.join("ssh"), given.as_deref())
+        Self::open_in(&keys.join("ssh"), given.as_deref())
     }
 
     fn open_in(folder: &Path, given: Option<&Path>) -> Result<Self, AuthorityError> {
@@ -130,6 +130,11 @@ impl Authorities {
     /// The public key user certificates are signed with, in one line.
     pub fn user_authority(&self) -> String {
         line(&self.keys.user, "nexus-user-authority")
+    }
+
+    /// The public half of the jump host's own key, in one line.
+    pub(crate) fn jump_host_line(&self) -> String {
+        line(&self.keys.jump, "nexus-jump-host")
     }
 
     /// The jump host's own key.
@@ -221,8 +226,9 @@ fn read_or_make(path: &Path) -> Result<PrivateKey, AuthorityError> {
     aws_lc_rs::rand::fill(&mut seed).map_err(|_| AuthorityError::Random)?;
     let key = PrivateKey::from(Ed25519Keypair::from_seed(&seed));
     let text = key.to_openssh(LineEnding::LF)?;
-    private_file::write_new(path, text.as_bytes()).map_err(failed("making", path))?;
-    Ok(key)
+    // Another replica may have been first: then its key counts.
+    private_file::write_first(path, text.as_bytes()).map_err(failed("making", path))?;
+    read(path)
 }
 
 fn read(path: &Path) -> Result<PrivateKey, AuthorityError> {

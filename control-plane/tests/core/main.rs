@@ -12,4 +12,5 @@ mod owners;
 mod policies;
 mod projections;
 mod reconcile;
+mod replicas;
 mod world;

@@ -84,15 +84,11 @@ async fn a_killed_server_goes_on_where_rows_and_checkpoint_stand() {
     let image = tempfile::tempdir().unwrap();
     let (live, copied) = (read_model(world.home.path()), read_model(image.path()));
     copy(live.parent().unwrap(), copied.parent().unwrap());
-    std::fs::copy(
-        world.home.path().join("master.key"),
-        image.path().join("master.key"),
-    )
-    .unwrap();
     let bob = world.person("bob", 2).await;
     world.create(&bob, "later").await;
 
-    let settings = Settings::in_home(image.path());
+    let mut settings = Settings::in_home(image.path());
+    settings.keys = world.home.path().to_owned();
     let plane = start(settings, &world.backbone, &world.clock).await;
     let last = world.backbone.log.info().await.unwrap().last_sequence;
     plane

@@ -110,6 +110,14 @@ impl CommandQueue {
     }
 }
 
+/// The call whose answer tells a worker of `provider` the server's time.
+pub(super) fn time(provider: Provider) -> String {
+    format!(
+        "CONSUMER.INFO.{COMMANDS}.{}",
+        consumer_name(provider, Route::Any)
+    )
+}
+
 impl CommandConsumer {
     /// The next command, as soon as there is one. Call it only with room for a command, and poll
     /// it until it answers: one that arrives while nobody polls waits, and is given to another

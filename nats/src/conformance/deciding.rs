@@ -119,6 +119,31 @@ pub(super) async fn a_retried_request_has_one_event(log: &Log) {
     );
 }
 
+/// A worker that is told its command once more reports what it reported before, under the same ids,
+/// and knows of more than that by now.
+pub(super) async fn what_was_told_long_before_is_told_no_more(log: &Log) {
+    let claims = Repository::<Claim>::new(log.clone());
+    let (id, holder, told) = (claim(), workspace(), context());
+    let take = |state: &Claim| state.decide(&take(holder));
+    let release = ClaimCommand::Release {
+        workspace: holder,
+        at: Timestamp::now(),
+    };
+    let first = claims.execute(&id, Snapshot::empty(), take, || told.clone());
+    let first = first.await.unwrap();
+    let free = claims
+        .execute(&id, first.snapshot.clone(), |s| s.decide(&release), context)
+        .await
+        .unwrap();
+    // As decided now it could happen again; under this id it has happened.
+    let again = claims.execute(&id, free.snapshot.clone(), take, || told.clone());
+    let again = again.await.unwrap();
+    assert_eq!(sequence(&again.effect), sequence(&first.effect));
+    assert_eq!(again.snapshot, free.snapshot);
+    let subject = crate::EventSubject::new(Claim::KIND, &id).unwrap();
+    assert_eq!(log.read_after(&subject, 0).await.unwrap().len(), 2);
+}
+
 /// Every writer knows of nothing and claims or releases; all are answered, none is starved.
 pub(super) async fn writers_in_line_all_get_their_turn(log: &Log) {
     let claims = Repository::<Claim>::new(log.clone());

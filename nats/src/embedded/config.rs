@@ -57,6 +57,9 @@ fn config(
             "store_dir": store,
             "sync_interval": sync,
             "max_memory_store": 64 << 20,
+            // Unset it would be three quarters of what is free at this start, and a disk that is
+            // nearly full would have the server refuse streams it has. Who watches the disk is us.
+            "max_file_store": 1_u64 << 40,
         },
         "accounts": {
             "NEXUS": { "jetstream": "enabled", "users": users },

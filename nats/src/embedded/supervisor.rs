@@ -140,6 +140,23 @@ impl Supervisor {
         }
     }
 
+    /// Ends the child, in good order or after `patience` without, to be started again.
+    pub(super) async fn restart(&self, patience: Duration) {
+        let mut state = self.state();
+        let runs = |state: &ChildState| match state {
+            ChildState::Running { pid, .. } => Some(*pid),
+            ChildState::Crashed { .. } | ChildState::Stopped => None,
+        };
+        let Some(before) = runs(&state.borrow_and_update()) else {
+            return;
+        };
+        self.shared.signal(Signal::TERM);
+        let ended = state.wait_for(|state| runs(state) != Some(before));
+        if tokio::time::timeout(patience, ended).await.is_err() {
+            self.shared.signal(Signal::KILL);
+        }
+    }
+
     /// Kills the child and does not start it again before [`Supervisor::resume`].
     #[cfg(feature = "testing")]
     pub(crate) fn kill(&self) {

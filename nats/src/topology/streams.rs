@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 
-use super::{COMMANDS, EVENTS, LOGS, NODES, PARKED, REFUSALS, Replicas, USER_KEYS, USER_VALUES};
+use super::{
+    COMMANDS, EVENTS, LOGS, NODES, PARKED, REFUSALS, Replicas, TICKETS, USER_KEYS, USER_VALUES,
+};
 use crate::subject::{CommandSubject, EventSubject, LogSubject, ParkedSubject};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -20,6 +22,7 @@ pub fn wanted(replicas: Replicas) -> Vec<Config> {
         nodes(),
         user_keys(),
         user_values(),
+        tickets(),
     ]
     .map(|config| Config {
         num_replicas: replicas.0,
@@ -131,6 +134,16 @@ fn user_values() -> Config {
         description: text("Users' credentials, sealed; what no event names is not in force"),
         duplicate_window: Duration::from_secs(2 * 60),
         ..bucket(USER_VALUES)
+    }
+}
+
+/// Twice as long as a ticket counts.
+fn tickets() -> Config {
+    Config {
+        description: text("Tickets that were used"),
+        max_age: Duration::from_secs(60),
+        duplicate_window: Duration::from_secs(60),
+        ..bucket(TICKETS)
     }
 }
 

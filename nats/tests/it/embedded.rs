@@ -55,6 +55,19 @@ async fn it_is_started_again_on_the_same_port_with_the_same_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asked_to_it_starts_anew_and_has_everything() {
+    let server = TestServer::start().await;
+    let log = Log::on(&server.bus().await);
+    log.append(Expected::Empty, &event(&claim())).await.unwrap();
+    let first = pid(server.embedded());
+    server.embedded().restart().await;
+    let info = soon("the connection finds it", log.info()).await.unwrap();
+    assert_eq!(info.last_sequence, 1);
+    assert_ne!(pid(server.embedded()), first);
+    assert!(!alive(first));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_is_followed_by_a_new_start() {
     let server = TestServer::start().await;
     let log = Log::on(&server.bus().await);

@@ -14,4 +14,5 @@ mod rights;
 mod sample;
 mod subject;
 mod tail;
+mod time;
 mod topology;

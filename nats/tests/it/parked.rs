@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use nexus_events::aggregate::Aggregate as _;
+use nexus_events::claim::{Claim, ClaimCommand};
 use nexus_events::spec::Provider;
 use nexus_nats::parked::ParkedError;
 use nexus_nats::testing::TestServer;
 use nexus_nats::{
-    Bus, CommandQueue, Expected, Filter, From, Log, Parked, ParkedSubject, Published, Route,
+    Bus, CommandQueue, EventSubject, Expected, Filter, From, LoadError, Log, Parked, ParkedSubject,
+    Published, Repository, Route, Snapshot,
 };
 
-use crate::sample::{bare_client, claim, command, event, soon, workspace};
+use crate::sample::{bare_client, claim, command, context, event, soon, workspace};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_given_up_command_is_parked_retried_and_discarded() {
@@ -96,6 +99,48 @@ async fn poison_is_parked_with_the_reason_and_delays_nobody() {
         "{parked:?}"
     );
     assert_eq!(queue.pending(poisoned).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn noise_among_the_events_of_an_aggregate_does_not_end_it() {
+    let server = TestServer::start().await;
+    let log = Log::on(&server.bus().await);
+    let claims = Repository::<Claim>::new(log.clone());
+    let (id, first) = (claim(), event(&claim()));
+    let subject = EventSubject::new(Claim::KIND, &id).unwrap();
+    let decide = |state: &Claim| {
+        state.decide(&ClaimCommand::Claim {
+            workspace: workspace(),
+            at: jiff::Timestamp::now(),
+            quarantine: jiff::SignedDuration::ZERO,
+        })
+    };
+    raw(&server, &subject.to_string(), "{ no event").await;
+    let claimed = claims.execute(&id, Snapshot::empty(), decide, context);
+    let claimed = claimed.await.unwrap().snapshot;
+    assert_eq!(claimed.sequence, 2);
+    raw(&server, &subject.to_string(), "\u{0}").await;
+    let release = ClaimCommand::Release {
+        workspace: claimed.state.holder.unwrap(),
+        at: jiff::Timestamp::now(),
+    };
+    let released = claims.execute(&id, claimed, |state| state.decide(&release), context);
+    assert_eq!(released.await.unwrap().snapshot.sequence, 4);
+
+    // What a newer program wrote happened: nobody decides as if it had not.
+    let newer = std::str::from_utf8(&first.payload).unwrap().to_owned();
+    let newer = newer.replace("claimed.v1", "claimed.v9");
+    raw(
+        &server,
+        &subject.to_string(),
+        Box::leak(newer.into_boxed_str()),
+    )
+    .await;
+    let refused = claims.load(&id).await.unwrap_err();
+    assert!(
+        matches!(refused, LoadError::Decode { sequence: 5, .. }),
+        "{refused:?}"
+    );
 }
 
 /// Runs the collector beside what is given.

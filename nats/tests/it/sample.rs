@@ -34,20 +34,23 @@ pub(crate) fn claim() -> ClaimId {
     }
 }
 
-pub(crate) fn event(claim: &ClaimId) -> NewEvent {
-    let context = Context {
+pub(crate) fn context() -> Context {
+    Context {
         id: EventId::from_uuid(Uuid::now_v7()),
         at: Timestamp::now(),
         actor: Actor::system("test"),
         correlation: CorrelationId::from_uuid(Uuid::now_v7()),
         causation: None,
         traceparent: None,
-    };
+    }
+}
+
+pub(crate) fn event(claim: &ClaimId) -> NewEvent {
     let data = ClaimEvent::Claimed {
         workspace: workspace(),
         at: Timestamp::now(),
     };
-    NewEvent::of(&Envelope::new(context, claim, data)).unwrap()
+    NewEvent::of(&Envelope::new(context(), claim, data)).unwrap()
 }
 
 pub(crate) fn command(workspace: WorkspaceId, node: Option<NodeId>) -> WorkCommand {

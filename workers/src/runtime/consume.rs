@@ -15,8 +15,6 @@ use crate::provider::Provider;
 
 /// Before a command that was handed back comes again.
 const AGAIN: Duration = Duration::from_secs(2);
-/// Before a command of another node comes again: time for that node to come back.
-const ELSEWHERE: Duration = Duration::from_secs(10);
 
 /// The two queues of a worker: work for whoever has room, and work for the node that has the
 /// machine. Each has room of its own.
@@ -126,10 +124,9 @@ impl<P: Provider> Runtime<P> {
             "taken"
         );
         let answered = match self.perform(&command, redelivered).await {
-            Verdict::Done => delivery.done().await,
-            // The log ends it: at its deadline, or when the node is called lost.
-            Verdict::Elsewhere if delivery.is_last() => delivery.done().await,
-            Verdict::Elsewhere => delivery.retry_after(ELSEWHERE).await,
+            // Handed back, it would come to whoever has room and not to the node that has it: that
+            // one is at it, or is told again by name once the control plane sees that it is not.
+            Verdict::Done | Verdict::Elsewhere => delivery.done().await,
             Verdict::HandBack(reason) if delivery.is_last() => delivery.give_up(&reason).await,
             Verdict::HandBack(reason) => {
                 tracing::warn!(reason, command = %command.id, "handed back");

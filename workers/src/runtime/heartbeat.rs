@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use nexus_events::node::Heartbeat;
-use nexus_nats::Heartbeats;
+use nexus_nats::{Heartbeats, clock};
 use tokio_util::sync::CancellationToken;
 
 use super::Runtime;
@@ -38,7 +37,7 @@ impl<P: Provider> Runtime<P> {
             beats = beats.wrapping_add(1);
             let heartbeat = Heartbeat {
                 node: self.node(),
-                at: Timestamp::now(),
+                at: clock::now(),
                 running: self.running(),
                 free_slots: room.free(),
                 link: self.shared.options.link.clone(),

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use nexus_events::id::{OperationId, WorkspaceId};
 use nexus_events::workspace::{Command, NewOperation, Phase, Workspace};
+use nexus_nats::clock;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -183,7 +184,7 @@ impl<P: Provider> Shared<P> {
 }
 
 async fn start(recorder: &mut Recorder) -> Result<(), super::recorder::RecordError> {
-    let at = Timestamp::now();
+    let at = clock::now();
     let operation = NewOperation {
         id: OperationId::from_uuid(Uuid::now_v7()),
         at,

@@ -1,12 +1,11 @@
 //! The place of a worker's node in the log.
 
-use jiff::Timestamp;
 use nexus_events::aggregate::Aggregate as _;
 use nexus_events::envelope::{Actor, Context};
 use nexus_events::id::{CorrelationId, EventId, NodeId};
 use nexus_events::node::{Node, NodeCommand, NodeProfile, NodeRejection};
 use nexus_nats::repository::LoadError;
-use nexus_nats::{ExecuteError, Log, Repository, Snapshot};
+use nexus_nats::{ExecuteError, Log, Repository, Snapshot, clock};
 use uuid::Uuid;
 
 /// Why the log does not know of a node's comings and goings.
@@ -59,7 +58,7 @@ impl Membership {
         membership
             .execute(NodeCommand::Join {
                 profile,
-                at: Timestamp::now(),
+                at: clock::now(),
             })
             .await?;
         Ok(membership)
@@ -73,10 +72,7 @@ impl Membership {
         let node = self.node;
         let snapshot = self.nodes.catch_up(&node, self.snapshot.clone()).await;
         self.snapshot = snapshot.map_err(|source| NodeError::Load { node, source })?;
-        self.execute(NodeCommand::Hear {
-            at: Timestamp::now(),
-        })
-        .await
+        self.execute(NodeCommand::Hear { at: clock::now() }).await
     }
 
     /// Tells that its worker ends in good order.
@@ -84,17 +80,14 @@ impl Membership {
     /// # Errors
     /// See [`NodeError`].
     pub async fn leave(mut self) -> Result<(), NodeError> {
-        self.execute(NodeCommand::Leave {
-            at: Timestamp::now(),
-        })
-        .await
+        self.execute(NodeCommand::Leave { at: clock::now() }).await
     }
 
     async fn execute(&mut self, command: NodeCommand) -> Result<(), NodeError> {
         let node = self.node;
         let context = || Context {
             id: EventId::from_uuid(Uuid::now_v7()),
-            at: Timestamp::now(),
+            at: clock::now(),
             actor: Actor::Node(node),
             correlation: CorrelationId::from_uuid(Uuid::now_v7()),
             causation: None,

@@ -1,10 +1,9 @@
 //! Where the output of steps goes: kept apart from the truth, and never worth stopping work for.
 
-use jiff::Timestamp;
 use nexus_events::id::{OperationId, WorkspaceId};
 use nexus_events::work::{OutputChunk, OutputStream};
 use nexus_events::workspace::Step;
-use nexus_nats::StepLogs;
+use nexus_nats::{StepLogs, clock};
 use tokio::sync::mpsc;
 
 /// Chunks waiting to be kept; a full queue slows the reader of output down, not the program.
@@ -51,7 +50,7 @@ impl Output {
     ) {
         let text = format!("{line}\n");
         let (step, stream) = (step.clone(), OutputStream::System);
-        let at = Timestamp::now();
+        let at = clock::now();
         self.write(OutputChunk {
             at,
             workspace,

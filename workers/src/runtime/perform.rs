@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use nexus_events::failure::Failure;
 use nexus_events::work::WorkCommand;
 use nexus_events::workspace::{Command, Definition, OperationKind, Rejection, Report};
-use nexus_nats::Snapshot;
+use nexus_nats::{Snapshot, clock};
 use tokio_util::sync::CancellationToken;
 
 use super::bring_up::bring_up;
@@ -136,17 +136,17 @@ impl<P: Provider> Runtime<P> {
         };
         if redelivered {
             recorder.look_back(command.sequence).await?;
-            // All of this may be told already, and the workspace gone since: what was told once is
-            // not told again, so nothing later would be refused.
-            recorder.allows(&place)?;
         }
         let placed = recorder
             .record(Some(format!("{}:{node}:placed", command.id)), place.clone())
             .await?;
         if placed.is_none() && !redelivered {
             recorder.look_back(command.sequence).await?;
-            recorder.allows(&place)?;
         }
+        // All of this may be told already, also where the command is new and was made from an old
+        // state, and the workspace gone since: what was told once is not told again, so nothing
+        // later would be refused.
+        recorder.allows(&place)?;
         Ok(recorder)
     }
 
@@ -175,7 +175,7 @@ impl<P: Provider> Runtime<P> {
             }
             Err(Halt::Failed(failure)) => self.fail(job, failure).await,
             Err(Halt::Overdue) => {
-                let (operation, now) = (job.command.operation, Timestamp::now());
+                let (operation, now) = (job.command.operation, clock::now());
                 let time_out = Command::TimeOut { operation, now };
                 job.reporter.tell("overdue", time_out).await;
                 job.reporter.flush().await?;
@@ -234,7 +234,7 @@ async fn effects<P: Provider>(job: Job<'_, P>) -> Result<Report, Halt> {
 
 /// Until `deadline`, by this machine's clock; half a second later, so that the log agrees.
 async fn until(deadline: Timestamp) {
-    let left = deadline.duration_since(Timestamp::now());
+    let left = deadline.duration_since(clock::now());
     let left = Duration::try_from(left).unwrap_or_default();
     tokio::time::sleep(left + Duration::from_millis(500)).await;
 }

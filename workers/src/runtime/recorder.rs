@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use nexus_events::aggregate::Kind;
 use nexus_events::envelope::{Actor, Context};
 use nexus_events::id::{CommandId, CorrelationId, EventId, NodeId, WorkspaceId};
 use nexus_events::workspace::{Command, Rejection, Workspace, WorkspaceEvent};
 use nexus_nats::repository::{Effect, LoadError};
 use nexus_nats::{
-    AppendError, EventSubject, ExecuteError, Outcome, ReadError, Repository, Snapshot,
+    AppendError, EventSubject, ExecuteError, Outcome, ReadError, Repository, Snapshot, clock,
 };
 use uuid::Uuid;
 
@@ -156,7 +155,7 @@ impl Recorder {
     fn context(&self, id: EventId) -> Context {
         Context {
             id,
-            at: Timestamp::now(),
+            at: clock::now(),
             actor: Actor::Node(self.origin.node),
             correlation: self.origin.correlation,
             causation: self.origin.causation.clone(),

@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use nexus_events::id::{CommandId, NodeId, OperationId};
 use nexus_events::workspace::{Command, Report};
+use nexus_nats::clock;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -184,10 +184,10 @@ async fn look(errand: &Errand, recorder: &mut Recorder) -> Result<(), RecordErro
     match current.filter(|current| current.id == errand.operation && current.epoch == errand.epoch)
     {
         None => Err(gone(errand.operation).into()),
-        Some(current) if current.deadline < Timestamp::now() => {
+        Some(current) if current.deadline < clock::now() => {
             let time_out = Command::TimeOut {
                 operation: errand.operation,
-                now: Timestamp::now(),
+                now: clock::now(),
             };
             recorder.record(None, time_out).await?;
             Err(gone(errand.operation).into())

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use nexus_events::failure::{Failure, FailureCode};
 use nexus_events::id::WorkspaceId;
 use nexus_events::name::ServiceName;
 use nexus_events::work::OutputChunk;
 use nexus_events::workspace::{self, Command, Report, ServiceStatus, Step};
 use nexus_init_protocol::{Client, ClientError, Readiness, report};
+use nexus_nats::clock;
 
 use super::bring_up::ended_failure;
 use super::follow::{Heard, ServiceHeard, hear, timestamp};
@@ -243,7 +243,7 @@ impl<P: Provider> Following<'_, P> {
     }
 
     fn finished(&mut self, readiness: &Readiness) -> Result<Report, Halt> {
-        let at = Timestamp::now();
+        let at = clock::now();
         match readiness {
             Readiness::Ready => Ok(Report::Ready { at, partial: false }),
             Readiness::Partial { .. } => Ok(Report::Ready { at, partial: true }),

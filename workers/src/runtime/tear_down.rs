@@ -1,7 +1,7 @@
 //! Stop and delete: the machine goes down, or goes.
 
-use jiff::Timestamp;
 use nexus_events::workspace::{Report, Step};
+use nexus_nats::clock;
 
 use super::halt::Halt;
 use super::perform::Job;
@@ -17,9 +17,7 @@ pub(super) async fn stop<P: Provider>(job: Job<'_, P>) -> Result<Report, Halt> {
         |()| None,
     )
     .await?;
-    Ok(Report::Stopped {
-        at: Timestamp::now(),
-    })
+    Ok(Report::Stopped { at: clock::now() })
 }
 
 /// Removes machine, files and everything this worker keeps of the workspace.
@@ -33,7 +31,5 @@ pub(super) async fn delete<P: Provider>(job: Job<'_, P>) -> Result<Report, Halt>
     )
     .await?;
     shared.positions.forget(workspace);
-    Ok(Report::Deleted {
-        at: Timestamp::now(),
-    })
+    Ok(Report::Deleted { at: clock::now() })
 }

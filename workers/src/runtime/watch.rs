@@ -6,10 +6,12 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use nexus_events::id::WorkspaceId;
 use nexus_events::work::OutputChunk;
 use nexus_events::workspace::{Command, Definition, MachineExit};
 use nexus_init_protocol::{Client, ClientError, report};
+use nexus_nats::clock;
 
 use super::follow::{Heard, ServiceHeard, hear, service_now, timestamp};
 use super::recorder::{Origin, RecordError, Recorder};
@@ -156,6 +158,7 @@ impl<P: Provider> Watch<P> {
             }
             Heard::Service(service) => self.tell_service(service).await,
             Heard::Activity { source, at } => {
+                let at = by_our_clock(at, timestamp(at_ms));
                 self.tell(Command::ObserveActivity { source, at }).await;
             }
             Heard::Step(_)
@@ -208,6 +211,14 @@ impl<P: Provider> Watch<P> {
             Err(error) => tracing::error!(%error, workspace = %self.workspace, "not told"),
         }
     }
+}
+
+/// When something happened that init tells of, by the clock all compare with: init knows only its
+/// own, which may be wrong, but knows how long ago it was when it told. A report that comes late,
+/// because nobody listened, makes activity look younger, which keeps a workspace up.
+fn by_our_clock(happened: Timestamp, told: Timestamp) -> Timestamp {
+    let ago = told.duration_since(happened).max(SignedDuration::ZERO);
+    clock::now().saturating_sub(ago).unwrap_or(happened)
 }
 
 /// The end a machine's state speaks of; `None` while it runs.

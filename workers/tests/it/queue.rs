@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nexus_events::id::NodeId;
 use nexus_events::workspace::{Phase, WorkspaceEvent};
 use nexus_nats::testing::TestServer;
 use nexus_nats::{CommandQueue, Log, Published};
@@ -9,6 +10,7 @@ use nexus_workers::fake::{Call, FakeProvider, Reaction};
 use nexus_workers::runtime::{Runtime, RuntimeOptions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::world::{PATIENCE, World};
 
@@ -100,6 +102,39 @@ async fn a_command_is_acked_once_its_outcome_is_stored() {
         plane.world.state(create.workspace).await.phase,
         Phase::Deleted
     );
+    stop.cancel();
+}
+
+/// It is told again by name should it have died; whoever has room would only delay that.
+#[tokio::test]
+async fn what_another_node_has_is_left_to_it_at_once() {
+    let plane = Plane::start().await;
+    let stop = CancellationToken::new();
+    plane
+        .world
+        .engine
+        .script(Call::Start, Reaction::HangAfterEffect);
+    let create = plane.world.create(&[]).await;
+    let other = NodeId::from_uuid(Uuid::now_v7());
+    let busy = plane.world.worker_with(other, RuntimeOptions::default());
+    let working = {
+        let create = create.clone();
+        tokio::spawn(async move { busy.perform(&create, false).await })
+    };
+    plane
+        .world
+        .wait_for(create.workspace, |event| {
+            matches!(event, WorkspaceEvent::Placed { .. })
+        })
+        .await;
+    plane.queue.publish(&create).await.unwrap();
+    let _worker = plane.worker(&stop).await;
+    let answered = plane.wait_until_answered(create.workspace);
+    tokio::time::timeout(Duration::from_secs(5), answered)
+        .await
+        .expect("at once");
+    assert_eq!(plane.world.state(create.workspace).await.node, Some(other));
+    working.abort();
     stop.cancel();
 }
 

@@ -57,7 +57,10 @@ pub(crate) async fn open(
 ) -> Answer<Fresh<OpenedPreview>> {
     let view = api.workspace(&identity, &id).await?;
     let host = host(&view, request.port)?;
-    let way_in = api.previews().way_in(identity, host);
+    let way_in = api
+        .previews()
+        .way_in(identity, host)
+        .map_err(Refusal::internal)?;
     let opened = OpenedPreview {
         url: api.previews().url(host),
         enter_url: way_in.enter_url,

@@ -36,6 +36,7 @@ pub(crate) async fn sign_in(
     api.attempts().may_try(peer, now)?;
     let identity = api
         .bearer(&Token::new(&request.token))
+        .await
         .inspect_err(|_| api.attempts().failed(peer, now))?;
     api.pace().count(&identity, now)?;
     let context = RequestContext::new(api.app().now());

@@ -1,16 +1,13 @@
 //! Tickets: let one WebSocket of a page in.
 
-use std::time::Instant;
-
 use axum::extract::State;
 use axum::http::StatusCode;
-use jiff::SignedDuration;
 use jiff::Timestamp;
 use nexus_events::view::TicketView;
 
 use crate::http::Api;
 use crate::http::auth::Caller;
-use crate::http::error::Answer;
+use crate::http::error::{Answer, Refusal};
 use crate::http::openapi::USERS;
 use crate::http::reply::Fresh;
 use crate::tickets::LIFETIME;
@@ -25,15 +22,14 @@ pub(crate) async fn take(
     State(api): State<Api>,
     Caller(identity): Caller,
 ) -> Answer<Fresh<TicketView>> {
-    let ticket = api.tickets().issue(identity, Instant::now());
-    let lasts = SignedDuration::try_from(LIFETIME).unwrap_or_default();
+    let now = api.app().now();
+    let ticket = api
+        .tickets()
+        .issue(identity, now)
+        .map_err(Refusal::internal)?;
     let view = TicketView {
         ticket: ticket.expose_secret().to_owned(),
-        expires_at: api
-            .app()
-            .now()
-            .saturating_add(lasts)
-            .unwrap_or(Timestamp::MAX),
+        expires_at: now.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX),
     };
     Ok(Fresh::ok(api.queries().sequence(), view).with_status(StatusCode::CREATED))
 }

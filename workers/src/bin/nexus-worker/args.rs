@@ -65,6 +65,15 @@ pub(crate) enum ProviderArg {
     Process,
 }
 
+impl From<ProviderArg> for Provider {
+    fn from(argument: ProviderArg) -> Self {
+        match argument {
+            ProviderArg::Docker => Self::Docker,
+            ProviderArg::Process => Self::Process,
+        }
+    }
+}
+
 impl ProviderArg {
     const fn provider(self) -> Provider {
         match self {

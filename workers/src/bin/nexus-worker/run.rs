@@ -89,6 +89,12 @@ impl Life<'_> {
         // Who makes machines for which log is told by the log, which may have no event before ours.
         let unlabelled = make("").context("preparing the provider")?;
         let profile = self.profile(&unlabelled).await?;
+        // Before anything is told of which somebody will ask when it was.
+        let queue = CommandQueue::on(self.bus);
+        queue
+            .take_time(self.args.provider.into())
+            .await
+            .context("asking the log's server for the time")?;
         tracing::info!(%node, engine = profile.engine, "the worker starts");
         let membership = Membership::join(self.log.clone(), node, profile).await?;
         let provider = make(&instance(&self.log).await?).context("preparing the provider")?;
@@ -167,6 +173,11 @@ impl Life<'_> {
             let heartbeats = Heartbeats::on(self.bus);
             tokio::spawn(async move { runtime.beat(heartbeats, membership, room, beating).await })
         };
+        let time = {
+            let (queue, beating) = (CommandQueue::on(self.bus), beating.clone());
+            let provider = self.args.provider.into();
+            tokio::spawn(async move { queue.follow_time(provider, beating).await })
+        };
         let link = {
             // A connection of its own: bytes never stand in the way of commands.
             let bus = connect(self.args).await?;
@@ -184,6 +195,7 @@ impl Life<'_> {
         beating.cancel();
         let membership = heart.await.context("the heartbeat ended")?;
         link.await.context("serving the link ended")?;
+        time.await.context("following the time ended")?;
         let farewell = async {
             membership.leave().await?;
             self.bus.drain().await;

@@ -1,0 +1,83 @@
+//! `nexus-chaos`: a run by flags, which writes its row of RELIABILITY.md.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use nexus_tests::chaos::report::{self, Row};
+use nexus_tests::chaos::run::{Order, Outcome, run};
+
+/// Kills, stops, cuts off and misleads a whole Nexus, and says whether it kept its promises
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// How many `kill -9`; other faults come in between
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    kills: usize,
+    /// What the plan is drawn from [default: by chance]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// After so many minutes no further fault is begun
+    #[arg(long, value_name = "M")]
+    minutes: Option<u64>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let seed = arguments
+        .seed
+        .unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let order = Order {
+        kills: arguments.kills,
+        seed,
+        at_most: arguments
+            .minutes
+            .map(|minutes| Duration::from_secs(minutes * 60)),
+    };
+    say(&format!("seed {seed}"));
+    let outcome = run(order).await?;
+    for violation in &outcome.violations {
+        say(&format!("VIOLATION {violation}"));
+    }
+    if !outcome.violations.is_empty() {
+        say(&outcome.evidence);
+    }
+    let row = row(&arguments, seed, &outcome);
+    say(&format!("{}: {}", row.result, row.counts));
+    report::record(&report::path(), row)?;
+    Ok(match outcome.violations.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+fn row(arguments: &Arguments, seed: u64, outcome: &Outcome) -> Row {
+    let mut command = format!("./dev chaos --kills {} --seed {seed}", arguments.kills);
+    if let Some(minutes) = arguments.minutes {
+        command = format!("{command} --minutes {minutes}");
+    }
+    let result = match outcome.violations.len() {
+        0 => "passed".to_owned(),
+        count => format!(
+            "FAILED: {count} violations, first: {}",
+            outcome.violations[0]
+        ),
+    };
+    Row {
+        id: "R1".to_owned(),
+        when: jiff::Timestamp::now()
+            .strftime("%Y-%m-%d %H:%M UTC")
+            .to_string(),
+        seed,
+        counts: outcome.counts(),
+        machine: report::machine(),
+        result,
+        command,
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the program is for")]
+fn say(text: &str) {
+    println!("{text}");
+}
