@@ -66,6 +66,8 @@ impl Needs for Command {
             | Self::Place { .. }
             | Self::Report { .. }
             | Self::ReportService { .. }
+            | Self::ReportSshPort { .. }
+            | Self::MoveSshPort { .. }
             | Self::ReportExit { .. }
             | Self::TimeOut { .. }
             | Self::Abandon { .. } => LAST_FREE_BYTES,

@@ -83,7 +83,7 @@ impl Engine {
             .await?)
     }
 
-    async fn remove(&self, path: &str) -> anyhow::Result<()> {
+    async fn delete(&self, path: &str) -> anyhow::Result<()> {
         let reply = self.http.delete(format!("http://docker{path}")).send();
         let status = reply.await?.status();
         let is_gone = status.is_success() || status == reqwest::StatusCode::NOT_FOUND;
@@ -102,7 +102,7 @@ impl Engine {
             let mounts = container["Mounts"].as_array();
             if mounts.into_iter().flatten().any(is_below_home) {
                 let id = container["Id"].as_str().context("a container has an id")?;
-                self.remove(&format!("/containers/{id}?force=true")).await?;
+                self.remove(id).await?;
                 instances.extend(container["Labels"][INSTANCE].as_str().map(str::to_owned));
             }
         }
@@ -111,7 +111,7 @@ impl Engine {
             let instance = volume["Labels"][INSTANCE].as_str();
             if instance.is_some_and(|instance| instances.contains(instance)) {
                 let name = volume["Name"].as_str().context("a volume has a name")?;
-                self.remove(&format!("/volumes/{name}")).await?;
+                self.delete(&format!("/volumes/{name}")).await?;
             }
         }
         Ok(())
@@ -153,11 +153,10 @@ impl Engine {
     /// Removes a container, running or not.
     ///
     /// # Errors
-    /// When the engine does not answer.
+    /// When the engine does not answer, or keeps it.
     pub async fn remove(&self, id: &str) -> anyhow::Result<()> {
-        let path = format!("http://docker/containers/{id}?force=true&v=true");
-        self.http.delete(path).send().await?;
-        Ok(())
+        self.delete(&format!("/containers/{id}?force=true&v=true"))
+            .await
     }
 
     /// The workspace of every volume that bears such a label.

@@ -128,6 +128,8 @@ impl History {
             | Event::StepFailed { .. }
             | Event::MachineReady { .. }
             | Event::RepositoryCloned { .. }
+            | Event::SshPortRefused { .. }
+            | Event::SshPortMoved { .. }
             | Event::ServiceChanged { .. }
             | Event::MachineExited { .. }
             | Event::HoldPlaced { .. }
