@@ -1,8 +1,12 @@
 //! A nats-server of a test's own: free port, temporary store, gone with the test.
 
+mod messages;
+
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+pub use self::messages::Messages;
 
 use crate::connect::{Bus, Options, Role};
 use crate::embedded::{ChildState, Durability, Embedded, EmbeddedError, EmbeddedOptions};

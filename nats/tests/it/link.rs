@@ -3,5 +3,6 @@
 mod apart;
 mod direct;
 mod faults;
+mod messages;
 mod relay;
 mod world;
