@@ -4,6 +4,7 @@
 //! open:  connect ─► GET … Upgrade ─► 101 ─► bytes              (through the server)
 //!                                     └──► one byte, one socket (X-Nexus-Descriptor: the server is
 //!                                          out of the way, its restart ends nothing)
+//! pass:  the socket to whoever started us, who then has it alone (ssh's ProxyUseFdpass)
 //! copy:  splice(2) where the kernel moves bytes itself, else a buffer
 //! ```
 //!
@@ -14,11 +15,13 @@ mod connect;
 mod copy;
 mod head;
 mod join;
+mod pass;
 mod receive;
 mod upgrade;
 
 pub(crate) use connect::authority;
 pub(crate) use join::{over_standard_streams, to_socket};
+pub(crate) use pass::{is_expected as is_socket_expected, to_parent};
 pub(crate) use upgrade::{Way, open};
 
 use std::os::fd::OwnedFd;
@@ -28,8 +31,6 @@ use std::os::fd::OwnedFd;
 pub(crate) struct Stream {
     /// The socket; blocking.
     socket: OwnedFd,
-    /// What came together with the head of the reply.
-    early: Vec<u8>,
     /// Who moves the bytes.
     pub(crate) way: Way,
 }

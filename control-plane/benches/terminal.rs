@@ -3,7 +3,8 @@
 //!
 //! Both sides take turns, so both see the same machine. The engine's side runs in a container of
 //! `nexus/base`; ours runs beside it under a bare nexus-init. Without an engine the floor is left
-//! out and said so.
+//! out and said so. What is relayed crosses NATS, so its keystrokes stand beside a second floor as
+//! well: the engine's and a round trip of bare messages over the same server.
 #![expect(clippy::print_stdout, reason = "a bench's result is what it prints")]
 #![expect(
     dead_code,
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use nexus_events::id::WorkspaceId;
 use nexus_nats::link::{Doors, LinkListen, LinkOptions, Links, Way, serve};
-use nexus_nats::testing::TestServer;
+use nexus_nats::testing::{Messages, TestServer};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
@@ -35,8 +36,9 @@ use viewer::{Frame, Viewer};
 
 /// Keystrokes on each side, and those before that fill caches.
 const KEYS: (usize, usize) = (1000, 50);
-/// Bytes of bulk output.
+/// Bytes of bulk output, and how often.
 const BULK: usize = 64 << 20;
+const ROUNDS: usize = 5;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
@@ -56,10 +58,13 @@ async fn main() {
         }
     };
     let direct = Scene::start().await;
-    let relay = Relay::start().await;
-    for (way, scene) in [("direct", &direct), ("relay", &relay.scene)] {
+    let mut relay = Relay::start().await;
+    for (way, scene, messages) in [
+        ("direct", &direct, None),
+        ("relay", &relay.scene, Some(&mut relay.messages)),
+    ] {
         if wanted("P13") {
-            echo(way, scene, engine.as_mut()).await;
+            echo(way, scene, engine.as_mut(), messages).await;
         }
         if wanted("P14") {
             bulk(way, scene, engine.as_mut()).await;
@@ -77,6 +82,7 @@ async fn main() {
 /// A workspace that is reached over NATS alone.
 struct Relay {
     scene: Scene,
+    messages: Messages,
     stop: CancellationToken,
     _server: TestServer,
 }
@@ -93,6 +99,8 @@ impl Relay {
     async fn start() -> Self {
         let server = TestServer::start().await;
         let (plane, worker) = (server.bus().await, server.worker_bus().await);
+        let far = server.worker_bus().await;
+        let messages = Messages::between(&server.bus().await, &far, node()).await;
         let (init, stop) = (Init::start().await, CancellationToken::new());
         let doors = Arc::new(OneDoor(init.socket()));
         tokio::spawn(serve(
@@ -105,6 +113,7 @@ impl Relay {
         let links = Arc::new(Links::on(&plane, LinkOptions::only(Way::Relay)));
         Self {
             scene: Scene::over(init, links).await,
+            messages,
             stop,
             _server: server,
         }
@@ -121,13 +130,18 @@ async fn attached(scene: &Scene, command: &str) -> Viewer {
     viewer
 }
 
-async fn echo(way: &str, scene: &Scene, mut engine: Option<&mut Engine>) {
+async fn echo(
+    way: &str,
+    scene: &Scene,
+    mut engine: Option<&mut Engine>,
+    mut messages: Option<&mut Messages>,
+) {
     let mut viewer = attached(scene, "stty echo; cat").await;
     let mut floor = match engine.as_mut() {
         Some(engine) => Some(engine.exec(&["cat"]).await.expect("an exec")),
         None => None,
     };
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut theirs, mut bare_messages) = (Vec::new(), Vec::new(), Vec::new());
     for key in 0..KEYS.0 + KEYS.1 {
         let began = Instant::now();
         viewer.type_in("k").await;
@@ -137,20 +151,46 @@ async fn echo(way: &str, scene: &Scene, mut engine: Option<&mut Engine>) {
             Some(floor) => Some(floor.echo(b'k').await.expect("an echo")),
             None => None,
         };
+        let crossed = match messages.as_mut() {
+            Some(messages) => {
+                let began = Instant::now();
+                messages.round_trip().await;
+                Some(began.elapsed())
+            }
+            None => None,
+        };
         if key >= KEYS.1 {
             ours.push(took);
             theirs.extend(bare);
+            bare_messages.extend(crossed);
         }
     }
     for (name, share, most) in [("p50", 0.50, 1.2), ("p99", 0.99, 1.2)] {
         let figure = at(&mut ours, share);
         let floor = (!theirs.is_empty()).then(|| at(&mut theirs, share));
         row(&format!("P13 {way} {name}"), floor, figure, most);
+        if let (Some(floor), false) = (floor, bare_messages.is_empty()) {
+            let crossed = at(&mut bare_messages, share);
+            let name = format!("P13 {way} {name}, floor with a NATS round trip");
+            row(&name, Some(floor + crossed), figure, most);
+        }
     }
 }
 
 async fn bulk(way: &str, scene: &Scene, mut engine: Option<&mut Engine>) {
-    let program = format!("stty raw; head -c {BULK} /dev/zero | tr '\\0' x");
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(bulk_of_ours(scene).await);
+        if let Some(engine) = engine.as_mut() {
+            theirs.push(bulk_of_theirs(engine).await);
+        }
+    }
+    let floor = (!theirs.is_empty()).then(|| at(&mut theirs, 0.5));
+    let name = format!("P14 {way} 64 MiB");
+    row(&name, floor, at(&mut ours, 0.5), 1.0 / 0.95);
+}
+
+async fn bulk_of_ours(scene: &Scene) -> Duration {
     let mut viewer = attached(scene, "read go; stty raw").await;
     let script = format!("head -c {BULK} /dev/zero | tr '\\0' x\n");
     viewer.type_in("\n").await;
@@ -163,17 +203,15 @@ async fn bulk(way: &str, scene: &Scene, mut engine: Option<&mut Engine>) {
             viewer.ack().await;
         }
     }
-    let figure = began.elapsed();
-    let floor = match engine.as_mut() {
-        Some(engine) => {
-            let began = Instant::now();
-            let mut exec = engine.exec(&["sh", "-c", &program]).await.expect("an exec");
-            exec.count(b'x', BULK).await.expect("all of it");
-            Some(began.elapsed())
-        }
-        None => None,
-    };
-    row(&format!("P14 {way} 64 MiB"), floor, figure, 1.0 / 0.95);
+    began.elapsed()
+}
+
+async fn bulk_of_theirs(engine: &mut Engine) -> Duration {
+    let program = format!("stty raw; head -c {BULK} /dev/zero | tr '\\0' x");
+    let began = Instant::now();
+    let mut exec = engine.exec(&["sh", "-c", &program]).await.expect("an exec");
+    exec.count(b'x', BULK).await.expect("all of it");
+    began.elapsed()
 }
 
 async fn interrupt(way: &str, scene: &Scene) {

@@ -1,11 +1,15 @@
 //! A nats-server of a test's own: free port, temporary store, gone with the test.
 
+mod messages;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use nexus_events::id::NodeId;
 use nexus_events::spec::Provider;
 use tempfile::TempDir;
+
+pub use self::messages::Messages;
 
 use crate::call::CallError;
 use crate::connect::{Bus, Options, Role};

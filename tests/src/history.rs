@@ -1,16 +1,17 @@
 //! A long log, written without anybody having lived it: for whatever must hold with many events.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use jiff::{SignedDuration, Timestamp};
 use nexus_events::envelope::{Actor, Context, Envelope};
 use nexus_events::failure::{Failure, FailureCode};
 use nexus_events::id::{CorrelationId, EventId, NodeId, OperationId, UserId, WorkspaceId};
 use nexus_events::spec::{Provider, WorkspaceSpec};
 use nexus_events::workspace::{ActivitySource, NewOperation, WorkspaceEvent as Event};
-use nexus_nats::{Append, Bus, Expected, Log, NewEvent, Options, Role};
+use nexus_nats::{Append, Expected, Log, NewEvent, Role};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::bus;
 use crate::plane::{ALICE, Plane};
 
 /// Workspaces written to at the same time; of each, one event follows the other.
@@ -22,12 +23,7 @@ const WRITERS: usize = 100;
 /// # Errors
 /// When the log is not reached or refuses one.
 pub async fn write(plane: &Plane, count: usize) -> anyhow::Result<()> {
-    let folder = plane.home().join("nats");
-    let port = std::fs::read_to_string(folder.join("port")).context("the log's port")?;
-    let server = format!("nats://127.0.0.1:{}", port.trim());
-    let seed = folder.join("keys/control-plane.nk");
-    let options = Options::new([server], Role::ControlPlane).seed_file(seed);
-    let log = Log::on(&Bus::connect(options).await?);
+    let log = Log::on(&bus::connect(plane, Role::ControlPlane).await?);
     let owner: UserId = plane.user_id(ALICE).await?.parse()?;
     let mut writers = JoinSet::new();
     for number in 0..WRITERS {

@@ -1,6 +1,6 @@
 //! A bare OpenSSH server on loopback: what every way into a workspace is compared with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ const SSHD: &str = "/usr/sbin/sshd";
 #[derive(Debug)]
 pub struct Sshd {
     child: Child,
+    folder: PathBuf,
+    key: PathBuf,
     /// How to reach it.
     pub host: Host,
     /// Where it listens.
@@ -46,16 +48,36 @@ impl Sshd {
         let port = free_port()?;
         let child = spawn(&host_key, &allowed, port)?;
         greeted(port).await?;
-        let known = folder.join("known_hosts");
-        std::fs::write(&known, format!("reference {}\n", public.line))?;
-        let options = [
-            ("HostName", "127.0.0.1".to_owned()),
-            ("Port", port.to_string()),
-            ("HostKeyAlias", "reference".to_owned()),
-            ("UserKnownHostsFile", known.display().to_string()),
-        ];
-        let host = Host::write(folder, "reference", key, &options)?;
-        Ok(Self { child, host, port })
+        std::fs::write(
+            folder.join("known_hosts"),
+            format!("reference {}\n", public.line),
+        )?;
+        let host = write(folder, key, port, "reference", None)?;
+        Ok(Self {
+            child,
+            folder: folder.to_owned(),
+            key: key.to_owned(),
+            host,
+            port,
+        })
+    }
+
+    /// How to reach it over `command`, in which `%h` and `%p` are its address.
+    ///
+    /// # Errors
+    /// When the entry cannot be written.
+    pub fn over(&self, name: &str, command: &str) -> anyhow::Result<Host> {
+        write(&self.folder, &self.key, self.port, name, Some(command))
+    }
+
+    /// How to reach it as `ssh -J` does, with this server between.
+    ///
+    /// # Errors
+    /// When the entry cannot be written.
+    pub fn behind(&self, between: &Self) -> anyhow::Result<Host> {
+        let config = between.folder.join("reference.config");
+        let command = format!("ssh -F {} -W [%h]:%p reference", config.display());
+        self.over("behind", &command)
     }
 
     /// Ends it.
@@ -65,6 +87,25 @@ impl Sshd {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("ending sshd")
     }
+}
+
+/// An entry for the server at `port`.
+fn write(
+    folder: &Path,
+    key: &Path,
+    port: u16,
+    name: &str,
+    command: Option<&str>,
+) -> anyhow::Result<Host> {
+    let known = folder.join("known_hosts").display().to_string();
+    let mut options = vec![
+        ("HostName", "127.0.0.1".to_owned()),
+        ("Port", port.to_string()),
+        ("HostKeyAlias", "reference".to_owned()),
+        ("UserKnownHostsFile", known),
+    ];
+    options.extend(command.map(|command| ("ProxyCommand", command.to_owned())));
+    Host::write(folder, name, key, &options)
 }
 
 fn spawn(host_key: &Path, allowed: &Path, port: u16) -> anyhow::Result<Child> {

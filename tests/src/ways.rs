@@ -16,6 +16,8 @@ use crate::ssh::Host;
 pub enum Way {
     /// The workspace's own port.
     Pool,
+    /// What `nexus ssh-config` writes: the client is given a socket by `nexus ssh --fdpass`.
+    Config,
     /// `nexus ssh --stdio` as the client's `ProxyCommand`.
     Stdio,
     /// The gateway as jump host.
@@ -23,13 +25,14 @@ pub enum Way {
 }
 
 /// Every way in.
-pub const WAYS: [Way; 3] = [Way::Pool, Way::Stdio, Way::Jump];
+pub const WAYS: [Way; 4] = [Way::Pool, Way::Config, Way::Stdio, Way::Jump];
 
 impl Way {
     /// What it is called.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pool => "pool",
+            Self::Config => "ssh-config",
             Self::Stdio => "stdio",
             Self::Jump => "jump",
         }
@@ -62,24 +65,27 @@ pub async fn host(
             ("HostName", "127.0.0.1".to_owned()),
             ("Port", address.port.to_string()),
         ]),
-        Way::Stdio => {
-            let nexus = binaries::binary("nexus")?;
-            options.push((
-                "ProxyCommand",
-                format!(
-                    "env NEXUS_HOME={} {} ssh --stdio {}",
-                    plane.home().display(),
-                    nexus.display(),
-                    view.name
-                ),
-            ));
-        }
+        Way::Config => options.extend([
+            ("ProxyCommand", nexus(plane, "--fdpass", &view)?),
+            ("ProxyUseFdpass", "yes".to_owned()),
+        ]),
+        Way::Stdio => options.push(("ProxyCommand", nexus(plane, "--stdio", &view)?)),
         Way::Jump => options.extend([
             ("HostName", view.name.to_string()),
             ("ProxyCommand", jump(plane, &folder, &known, key)?),
         ]),
     }
     Host::write(&folder, way.name(), key, &options)
+}
+
+/// Our own program as a `ProxyCommand`.
+fn nexus(plane: &Plane, flag: &str, view: &WorkspaceView) -> anyhow::Result<String> {
+    let nexus = binaries::binary("nexus")?;
+    let (home, name) = (plane.home().display(), &view.name);
+    Ok(format!(
+        "env NEXUS_HOME={home} {} ssh {flag} {name}",
+        nexus.display()
+    ))
 }
 
 /// What `-J` makes of itself: it takes no options for the host in between, so it is written out.

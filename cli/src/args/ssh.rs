@@ -58,6 +58,13 @@ pub(crate) struct Ssh {
     /// workspace is started first
     #[arg(long, conflicts_with_all = ["via", "print", "line", "command", "certificate"])]
     pub(crate) stdio: bool,
+    /// Give ssh the socket that leads to the workspace's SSH and be done, as a ProxyCommand with
+    /// ProxyUseFdpass; for a program that knows nothing of it, the same as --stdio
+    #[arg(
+        long,
+        conflicts_with_all = ["via", "print", "line", "command", "certificate", "stdio"]
+    )]
+    pub(crate) fdpass: bool,
     /// Only get or renew the certificate that lets the key of `nexus ssh-config` in
     #[arg(long, conflicts_with_all = ["via", "print", "line", "command"])]
     pub(crate) certificate: bool,

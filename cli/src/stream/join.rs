@@ -10,7 +10,7 @@ use std::thread;
 use rustix::net::{Shutdown, shutdown};
 
 use super::Stream;
-use super::copy::{copy, write_all};
+use super::copy::copy;
 
 /// Copying needs little of it.
 const STACK: usize = 128 << 10;
@@ -26,9 +26,7 @@ pub(crate) fn over_standard_streams(stream: Stream) -> io::Result<()> {
         .stack_size(STACK)
         .spawn(move || direction(io::stdin().as_fd(), socket.as_fd(), &AtomicU64::new(0)))?;
     let (stdout, socket) = (io::stdout(), stream.socket.as_fd());
-    let ended = write_all(stdout.as_fd(), &stream.early)
-        .and_then(|()| copy(socket, stdout.as_fd(), &AtomicU64::new(0)));
-    match ended {
+    match copy(socket, stdout.as_fd(), &AtomicU64::new(0)) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
@@ -41,7 +39,6 @@ pub(crate) fn over_standard_streams(stream: Stream) -> io::Result<()> {
 /// One of the two broke; the other is broken off then.
 pub(crate) fn to_socket(stream: &Stream, local: &TcpStream, meter: &AtomicU64) -> io::Result<()> {
     let remote = stream.socket.as_fd();
-    write_all(local.as_fd(), &stream.early)?;
     thread::scope(|scope| {
         let up = thread::Builder::new()
             .stack_size(STACK)
@@ -90,7 +87,6 @@ mod tests {
         let (socket, service) = UnixStream::pair().unwrap();
         let stream = Stream {
             socket: socket.into(),
-            early: b"early ".to_vec(),
             way: Way::Direct,
         };
         let joined = thread::spawn(move || to_socket(&stream, &local, &AtomicU64::new(0)));
@@ -109,7 +105,7 @@ mod tests {
         drop(service);
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
-        assert_eq!(answer, "early answer");
+        assert_eq!(answer, "answer");
         joined.join().unwrap().unwrap();
     }
 

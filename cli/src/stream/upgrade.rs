@@ -10,7 +10,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use super::Stream;
 use super::connect::{authority, connect};
 use super::head::{Head, LONGEST_HEAD};
-use super::receive::Received;
+use super::receive;
 use crate::client::refusal;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -36,20 +36,18 @@ pub(crate) enum Way {
 pub(crate) fn open(server: &Server, what: &str, path: &str) -> Result<Stream> {
     let broken = |error: io::Error| unreachable(server, what, &error);
     let socket = connect(server).map_err(broken)?;
-    let mut received = Received::default();
-    let head = ask(server, path, &socket, &mut received).map_err(broken)?;
+    let head = ask(server, path, &socket).map_err(broken)?;
     if head.status != 101 {
-        let body = body(&head, &socket, &mut received);
-        return Err(Error::refused(what, &refusal(head.status, path, body)));
+        let body = body(&head, &socket);
+        return Err(Error::refused(what, &refusal(head.status, path, &body)));
     }
     if head.header("upgrade") != Some(PROTOCOL) {
         let why = "the server upgraded to something else";
         return Err(Error::new(Exit::Failure, what, why, "nexus version"));
     }
-    received.bytes.drain(..head.length);
     let stream = match server {
-        Server::Socket(_) => handed_out(socket, received),
-        Server::Address { .. } => Ok(through_server(socket, received)),
+        Server::Socket(_) => handed_out(socket),
+        Server::Address { .. } => Ok(through_server(socket)),
     };
     let stream = stream.map_err(broken)?;
     set_socket_timeout(&stream.socket, Timeout::Recv, None)
@@ -58,20 +56,10 @@ pub(crate) fn open(server: &Server, what: &str, path: &str) -> Result<Stream> {
 }
 
 /// Sends the request and reads until the head of the reply is whole.
-fn ask(server: &Server, path: &str, socket: &OwnedFd, received: &mut Received) -> io::Result<Head> {
+fn ask(server: &Server, path: &str, socket: &OwnedFd) -> io::Result<Head> {
     set_socket_timeout(socket, Timeout::Recv, Some(PATIENCE))?;
     super::copy::write_all(socket.as_fd(), request(server, path)?.as_bytes())?;
-    loop {
-        if let Some(head) = Head::parse(&received.bytes)? {
-            return Ok(head);
-        }
-        if !received.more(socket.as_fd())? {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "it ended the connection without an answer",
-            ));
-        }
-    }
+    receive::head(socket.as_fd())
 }
 
 fn request(server: &Server, path: &str) -> io::Result<String> {
@@ -95,52 +83,34 @@ fn request(server: &Server, path: &str) -> io::Result<String> {
 }
 
 /// The body of a refusal, as far as it comes.
-fn body<'a>(head: &Head, socket: &OwnedFd, received: &'a mut Received) -> &'a [u8] {
-    let end = head
+fn body(head: &Head, socket: &OwnedFd) -> Vec<u8> {
+    let length = head
         .content_length()
         .unwrap_or(LONGEST_HEAD)
         .min(LONGEST_HEAD);
     // A refusal whose text does not come is still a refusal.
     let _ = set_socket_timeout(socket, Timeout::Recv, Some(Duration::from_secs(5)));
-    while received.bytes.len() < head.length + end {
-        match received.more(socket.as_fd()) {
-            Ok(true) => {}
-            Ok(false) | Err(_) => break,
-        }
-    }
-    &received.bytes[head.length..]
+    receive::up_to(socket.as_fd(), length)
 }
 
-fn through_server(socket: OwnedFd, received: Received) -> Stream {
+const fn through_server(socket: OwnedFd) -> Stream {
     Stream {
         socket,
-        early: received.bytes,
         way: Way::Server,
     }
 }
 
 /// After the head comes one byte: 1 with the socket itself, or 0 and the server goes on.
-fn handed_out(socket: OwnedFd, mut received: Received) -> io::Result<Stream> {
-    while received.bytes.is_empty() {
-        if !received.more(socket.as_fd())? {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    let early = received.bytes.split_off(1);
-    match (received.bytes.first(), received.descriptors.pop()) {
-        (Some(1), Some(direct)) => {
+fn handed_out(socket: OwnedFd) -> io::Result<Stream> {
+    match receive::one(socket.as_fd())? {
+        (1, Some(direct)) => {
             make_blocking(&direct)?;
             Ok(Stream {
                 socket: direct,
-                early,
                 way: Way::Direct,
             })
         }
-        (Some(0), _) => Ok(Stream {
-            socket,
-            early,
-            way: Way::Server,
-        }),
+        (0, _) => Ok(through_server(socket)),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "it handed out something that is no socket",

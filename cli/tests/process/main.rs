@@ -17,6 +17,7 @@ mod sample;
 mod settings;
 mod ssh;
 mod ssh_config;
+mod ssh_fdpass;
 mod ssh_stdio;
 mod ssh_stock;
 mod terminal;

@@ -156,9 +156,10 @@ fn the_stock_client_reads_it_as_meant() {
         format!("userknownhostsfile {home}/ssh/known_hosts"),
         "stricthostkeychecking true".into(),
         format!(
-            "proxycommand env NEXUS_HOME='{home}' '{}' ssh --stdio '%h'",
+            "proxycommand env NEXUS_HOME='{home}' '{}' ssh --fdpass '%h'",
             env!("CARGO_BIN_EXE_nexus")
         ),
+        "proxyusefdpass yes".into(),
         format!("controlpath {home}/ssh/"),
     ] {
         assert!(read.contains(&line), "{line}\n{read}");
@@ -170,6 +171,6 @@ fn the_stock_client_reads_it_as_meant() {
         "hello.nexus.example.com",
     ] {
         let read = understood(&fixture, other);
-        assert!(!read.contains("--stdio"), "{other}\n{read}");
+        assert!(!read.contains("--fdpass"), "{other}\n{read}");
     }
 }

@@ -19,9 +19,10 @@
 //! pool (`pool.rs`). A peer that says nothing for [`SILENCE`] is dead, and so are its streams.
 //!
 //! Who does what: `frame` is the wire form; `outgoing` and `incoming` are the two directions, and
-//! `state` both of them with their timers: pure, told the time; `pump` is the one task of a stream
-//! that publishes; `stream` the handle with which bytes are read and written, `shared` what all of
-//! them have in common; `table` finds the stream of a message; `dial` opens one, `answer` takes it.
+//! `state` both of them with their timers: pure, told the time; `stream` is the handle with which
+//! bytes are read and written, `pump` the one task of a stream, for what is due by the clock;
+//! `shared` is what they have in common, and publishes what follows from a change on the spot, to
+//! where `wire` leads; `table` finds the stream of a message; `dial` opens one, `answer` takes it.
 //!
 //! Dropping a stream ends it: what was written before is still sent as far as the peer has room,
 //! then the peer is told. After a shut-down, what was written is delivered first.
@@ -34,10 +35,12 @@ mod incoming;
 mod outgoing;
 mod pool;
 mod pump;
+mod quiet;
 mod shared;
 mod state;
 mod stream;
 mod table;
+mod wire;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 mod apart;
 mod direct;
 mod faults;
+mod messages;
 mod promises;
 mod relay;
 mod strangers;

@@ -1,6 +1,6 @@
 //! The files that are ours: the configuration of every workspace, and whom to trust.
 //!
-//! Workspaces are reached through `nexus ssh --stdio`, so this never runs out of ports and needs
+//! Workspaces are reached through `nexus ssh --fdpass`, so this never runs out of ports and needs
 //! no rewriting when one moves. `%h` is what a person, or a program fed by somebody else, typed;
 //! it reaches a shell between single quotes, and a host with a quote in it matches nothing here.
 
@@ -81,7 +81,9 @@ impl Ours {
             program, folder, ..
         } = self;
         let mut lines = vec![
-            format!("ProxyCommand {program} ssh --stdio '%h'"),
+            format!("ProxyCommand {program} ssh --fdpass '%h'"),
+            // ssh is given the socket itself; a program that does not know this line has a copier.
+            "ProxyUseFdpass yes".into(),
             "User dev".into(),
             format!("IdentityFile {}", file_path(&self.key)?),
             "IdentitiesOnly yes".into(),

@@ -1,8 +1,8 @@
 //! `nexus ssh`: the OpenSSH client of this machine, pinned to the workspace's host key; or, for
-//! any other SSH program, the stream it is to speak over (`--stdio`).
+//! any other SSH program, the stream it is to speak over (`--stdio`, `--fdpass`).
 
 mod known;
-mod stdio;
+mod proxy;
 mod words;
 
 use std::os::unix::process::CommandExt as _;
@@ -23,16 +23,20 @@ use crate::out;
 use crate::reference;
 use crate::ssh::text::shell_line;
 use crate::ssh::{authority, certificate};
+use crate::stream;
 use words::{Key, Line};
 
 pub(in crate::commands) async fn run(context: &Context, arguments: &Ssh) -> Result<Exit> {
     let name = context.workspace(arguments.which.name.as_deref())?;
     let name = reference::host(&name)?;
     if arguments.certificate {
-        return stdio::certificate(context, name).await;
+        return proxy::certificate(context, name).await;
     }
-    if arguments.stdio {
-        return stdio::run(context, name).await;
+    if arguments.fdpass && stream::is_socket_expected() {
+        return proxy::run(context, name, stream::to_parent).await;
+    }
+    if arguments.stdio || arguments.fdpass {
+        return proxy::run(context, name, stream::over_standard_streams).await;
     }
     let client = context.client()?;
     let workspace = awake(context, &client, find(&client, name, None).await?).await?;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use russh::Disconnect;
 use russh::server::Handle;
 use rustix::net::Shutdown;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 
@@ -31,6 +31,8 @@ const MOST_OF_ADDRESS: usize = 96;
 const MOST_CHANNELS: usize = 64;
 /// A client says its version at once; silence counts after this.
 const SILENT: Duration = Duration::from_secs(1);
+/// Read from a connection at once.
+const BUFFER: usize = 32 << 10;
 /// A guest who is shown out has this long to hear why.
 const FAREWELL: Duration = Duration::from_millis(250);
 
@@ -49,8 +51,9 @@ struct Inner {
 /// One connection.
 pub(super) struct Guest {
     address: IpAddr,
-    /// Taken once, by the transport.
-    stream: Mutex<Option<TcpStream>>,
+    /// Taken once, by the transport, which reads a packet as its length, then its rest; the kernel
+    /// is asked once for both.
+    stream: Mutex<Option<BufReader<TcpStream>>>,
     /// The same socket, to end it by.
     socket: OwnedFd,
     entered: Instant,
@@ -94,7 +97,7 @@ impl Guests {
         let guest = Arc::new(Guest {
             address,
             socket: rustix::io::fcntl_dupfd_cloexec(stream.as_fd(), 0)?,
-            stream: Mutex::new(Some(stream)),
+            stream: Mutex::new(Some(BufReader::with_capacity(BUFFER, stream))),
             entered: Instant::now(),
             spoke: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
@@ -225,12 +228,12 @@ impl Guest {
 /// The bytes of one connection; it is noted that it said something.
 #[derive(Debug)]
 pub(super) struct GuestStream {
-    stream: Option<TcpStream>,
+    stream: Option<BufReader<TcpStream>>,
     guest: Arc<Guest>,
 }
 
 impl GuestStream {
-    fn inner(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+    fn inner(&mut self) -> io::Result<Pin<&mut BufReader<TcpStream>>> {
         let stream = self.stream.as_mut().map(Pin::new);
         stream.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexus_events::id::NodeId;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
+use tokio::net::unix::pipe::Receiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::address::Side;
-use super::pump::{Wire, pump};
+use super::pump::pump;
+use super::quiet::{self, QuietWriter};
 use super::shared::Shared;
 use super::stream::RelayStream;
 use super::table::{Asked, Place, Table};
+use super::wire::Wire;
 use crate::connect::Bus;
 use crate::link::{DIAL, Doors};
 
@@ -48,14 +51,14 @@ pub(in crate::link) async fn serve(
     };
     let open = |asked: Asked| match table.grant() {
         Some(grant) => {
-            let shared = Arc::new(Shared::new(grant, asked.limit));
+            let wire = Wire {
+                bus: table.bus.clone(),
+                to: asked.back.clone(),
+                back: table.side.subject(node, asked.stream),
+            };
+            let shared = Arc::new(Shared::new(wire, grant, asked.limit));
             let taken = Taken {
                 place: table.insert(node, asked.stream, Arc::clone(&shared)),
-                wire: Wire {
-                    bus: table.bus.clone(),
-                    to: asked.back.clone(),
-                    back: table.side.subject(node, asked.stream),
-                },
                 shared,
             };
             carried.spawn(taken.run(Arc::clone(&doors), asked));
@@ -80,17 +83,12 @@ pub(in crate::link) async fn serve(
 /// A stream in the table, not open yet.
 struct Taken {
     place: Place,
-    wire: Wire,
     shared: Arc<Shared>,
 }
 
 impl Taken {
     async fn run(self, doors: Arc<dyn Doors>, asked: Asked) {
-        let Self {
-            place,
-            wire,
-            shared,
-        } = self;
+        let Self { place, shared } = self;
         let opened = tokio::time::timeout(DIAL, doors.open(asked.workspace)).await;
         let opened = opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)));
         let handle = RelayStream::new(Arc::clone(&shared));
@@ -103,7 +101,7 @@ impl Taken {
                 Err(error) => handle.reset(&error.to_string()),
             }
         };
-        tokio::join!(carrying, pump(Arc::clone(&shared), wire));
+        tokio::join!(carrying, pump(Arc::clone(&shared)));
         drop(place);
     }
 }
@@ -112,17 +110,17 @@ impl Taken {
 ///
 /// Init may end without having read all that was sent to it: what it said before is told all the
 /// same. Only where nothing can be told any more is the stream given up.
-async fn carry(shared: &Shared, outside: RelayStream, mut inside: UnixStream) {
+async fn carry(shared: &Shared, outside: RelayStream, inside: UnixStream) {
     let over = outside.over();
     let given_up = async {
         over.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
-    let (from_outside, mut to_outside) = tokio::io::split(outside);
-    let (from_inside, mut to_inside) = inside.split();
-    let inward = one_way(from_outside, &mut to_inside);
-    let outward = one_way(from_inside, &mut to_outside);
+    let (from_outside, to_outside) = tokio::io::split(outside);
     let copying = async {
+        let (from_inside, to_inside) = quiet::split(inside)?;
+        let inward = inward(from_outside, to_inside);
+        let outward = outward(from_inside, to_outside);
         tokio::pin!(inward, outward);
         tokio::select! {
             told = &mut outward => {
@@ -146,12 +144,25 @@ async fn carry(shared: &Shared, outside: RelayStream, mut inside: UnixStream) {
 }
 
 /// Copies to the end, which is passed on.
-async fn one_way(
-    from: impl AsyncRead + Unpin,
-    to: &mut (impl AsyncWrite + Unpin),
-) -> io::Result<()> {
-    tokio::io::copy_buf(&mut BufReader::with_capacity(BUFFER, from), to).await?;
-    to.shutdown().await
+async fn inward(mut from: ReadHalf<RelayStream>, to: QuietWriter) -> io::Result<()> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match from.read(&mut buffer).await? {
+            0 => return to.end(),
+            count => to.write_all(&buffer[..count]).await?,
+        }
+    }
+}
+
+/// Copies to the end, which is passed on.
+async fn outward(mut from: Receiver, mut to: WriteHalf<RelayStream>) -> io::Result<()> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match from.read(&mut buffer).await? {
+            0 => return to.shutdown().await,
+            count => to.write_all(&buffer[..count]).await?,
+        }
+    }
 }
 
 fn heard(result: io::Result<()>) {

@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use super::address::{Side, StreamId};
 use super::frame::Frame;
-use super::pump::{Wire, pump};
+use super::pump::pump;
 use super::shared::{Shared, Standing};
 use super::stream::RelayStream;
 use super::table::Table;
+use super::wire::{Letter, Wire};
 use crate::connect::Bus;
 use crate::link::direct::Wanted;
 use crate::link::{DIAL, LinkError};
@@ -50,26 +51,22 @@ impl Dialer {
         self.hear(wanted).await?;
         let grant = self.table.grant().ok_or(LinkError::Full { node })?;
         let limit = grant.bytes() as u64;
-        let shared = Arc::new(Shared::new(grant, 0));
         let stream = StreamId::draw();
-        let place = self.table.insert(node, stream, Arc::clone(&shared));
         let wire = Wire {
             bus: self.table.bus.clone(),
             to: Side::Worker(node).subject(node, stream),
             back: self.table.side.subject(node, stream),
         };
-        let pumping = pump(Arc::clone(&shared), wire.clone());
+        let shared = Arc::new(Shared::new(wire, grant, 0));
+        let place = self.table.insert(node, stream, Arc::clone(&shared));
+        let pumping = pump(Arc::clone(&shared));
         tokio::spawn(async move {
             pumping.await;
             drop(place);
         });
         // Its drop tells the worker, also when whoever waits here gives up.
         let handle = RelayStream::new(Arc::clone(&shared));
-        let opening = Opening {
-            shared,
-            wire,
-            wanted,
-        };
+        let opening = Opening { shared, wanted };
         match tokio::time::timeout(DIAL, opening.wait(limit)).await {
             Ok(opened) => opened.map(|()| handle),
             Err(_) => Err(LinkError::TimedOut {
@@ -107,7 +104,6 @@ impl Dialer {
 /// A stream that the worker has not taken yet.
 struct Opening {
     shared: Arc<Shared>,
-    wire: Wire,
     wanted: Wanted,
 }
 
@@ -144,10 +140,11 @@ impl Opening {
 
     async fn ask(&self, limit: u64) -> Result<(), LinkError> {
         let Wanted { node, workspace } = self.wanted;
-        let frame = Frame::Open { workspace, limit }.encode();
-        let (to, back) = (self.wire.to.clone(), self.wire.back.clone());
-        let client = &self.wire.bus.client;
-        let asked = client.publish_with_reply(to, back, frame).await;
+        let letter = Letter {
+            payload: Frame::Open { workspace, limit }.encode(),
+            asks: true,
+        };
+        let asked = self.shared.wire.publish(letter).await;
         asked.map_err(|source| LinkError::Bus {
             node,
             workspace,

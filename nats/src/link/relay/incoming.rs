@@ -105,11 +105,10 @@ impl Incoming {
         self.received > self.told.received
     }
 
-    /// Whether the peer should be told at once: it may be waiting.
+    /// Whether the peer should be told at once: it may be waiting for credit. That bytes came is told
+    /// by the way; whoever has credit for more has room to keep it, too.
     pub(super) fn must_tell(&self) -> bool {
-        let now = self.now();
-        now.limit - self.told.limit >= self.window / 4
-            || now.received - self.told.received >= self.window / 4
+        self.now().limit - self.told.limit >= self.window / 2
     }
 
     /// How things stand, taken down as told.

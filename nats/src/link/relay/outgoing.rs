@@ -82,6 +82,15 @@ impl Outgoing {
         self.end.is_some_and(|end| self.acknowledged > end)
     }
 
+    /// Whether [`Self::next`] has something.
+    pub(super) fn has_next(&self) -> bool {
+        let data_end = self.data_end();
+        match self.next < data_end {
+            true => self.next < self.limit,
+            false => self.end == Some(self.next),
+        }
+    }
+
     /// The next piece there is credit for; it counts as sent. The end needs no credit.
     pub(super) fn next(&mut self) -> Option<Piece<'_>> {
         let (at, data_end) = (self.next, self.data_end());

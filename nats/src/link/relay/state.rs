@@ -12,6 +12,7 @@ use super::SILENCE;
 use super::frame::{Flow, Frame, Word};
 use super::incoming::Incoming;
 use super::outgoing::{Outgoing, Piece};
+use super::wire::Letter;
 
 /// Received bytes are acknowledged within this, in case no other frame does it by the way.
 const TELL_WITHIN: Duration = Duration::from_millis(50);
@@ -29,8 +30,8 @@ const LINGER: Duration = Duration::from_secs(10);
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Publish this; `asks`: with a way to answer.
-    Send { payload: Bytes, asks: bool },
+    /// Publish this.
+    Send(Letter),
     /// Nothing, until this moment or until something comes.
     Wait(Instant),
     /// The stream is over and the peer knows as much as it ever will.
@@ -203,10 +204,7 @@ impl State {
         if let Some(step) = self.step_when_over() {
             return step;
         }
-        if let Connection::Down(_) = self.connection {
-            return Step::Wait(self.dead_at());
-        }
-        if !self.accepted && self.dropped.is_none() {
+        if !self.may_send() {
             return Step::Wait(self.dead_at());
         }
         let sent = self.step_owed().or_else(|| self.step_data(now));
@@ -227,15 +225,36 @@ impl State {
         Step::Wait(self.wake_at())
     }
 
+    /// When [`Self::step`] has something to do next; not after the moment it would tell itself.
+    pub(super) fn due(&self, now: Instant) -> Instant {
+        if self.over.is_some() {
+            return now;
+        }
+        if !self.may_send() {
+            return self.dead_at();
+        }
+        let owes = self.owed.tell || self.owed.ask || self.owed.again || self.incoming.must_tell();
+        if owes || self.outgoing.has_next() || self.dropped.is_some() {
+            return now;
+        }
+        self.wake_at()
+    }
+
+    /// Whether anything can be sent, and the peer knows of the stream; to whom a dropped stream's
+    /// end is told in any case.
+    const fn may_send(&self) -> bool {
+        matches!(self.connection, Connection::Up(_)) && (self.accepted || self.dropped.is_some())
+    }
+
     fn step_when_over(&mut self) -> Option<Step> {
         match self.over.take()? {
             Over::ToTell(reason) => {
                 self.over = Some(Over::Told(reason.clone()));
                 let payload = Frame::Reset { reason }.encode();
-                Some(Step::Send {
+                Some(Step::Send(Letter {
                     payload,
                     asks: false,
-                })
+                }))
             }
             over @ (Over::ByPeer(_) | Over::Told(_)) => {
                 self.over = Some(over);
@@ -271,10 +290,10 @@ impl State {
         self.incoming.tell();
         self.tell_at = None;
         self.owed.tell = false;
-        Some(Step::Send {
+        Some(Step::Send(Letter {
             payload,
             asks: false,
-        })
+        }))
     }
 
     /// Nobody writes any more: what was written is delivered, then the peer is told.
@@ -314,10 +333,10 @@ impl State {
             at: self.outgoing.sent(),
             bytes: Bytes::new(),
         };
-        Step::Send {
+        Step::Send(Letter {
             payload: flow.encode(&[], &[]),
             asks: word == Word::Ask,
-        }
+        })
     }
 
     fn dead_at(&self) -> Instant {
@@ -360,6 +379,16 @@ impl Changed {
         reader: true,
         writer: true,
     };
+    pub(super) const NOTHING: Self = Self {
+        reader: false,
+        writer: false,
+    };
+}
+
+impl From<()> for Changed {
+    fn from((): ()) -> Self {
+        Self::NOTHING
+    }
 }
 
 #[cfg(test)]

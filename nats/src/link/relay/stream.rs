@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
+use super::state::Changed;
 
 /// One end of a relayed stream. See the module for what dropping it does.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl AsyncRead for RelayStream {
         let incoming = inner.state.incoming();
         if incoming.read(buffer) > 0 || buffer.remaining() == 0 {
             if incoming.must_tell() {
-                self.shared.pump.notify_one();
+                self.shared.follow_up(inner, Changed::NOTHING);
             }
             return Poll::Ready(Ok(()));
         }
@@ -80,7 +81,7 @@ impl AsyncWrite for RelayStream {
         }
         let taken = inner.state.outgoing().push(bytes);
         if taken > 0 || bytes.is_empty() {
-            self.shared.pump.notify_one();
+            self.shared.follow_up(inner, Changed::NOTHING);
             return Poll::Ready(Ok(taken));
         }
         inner.writer = Some(context.waker().clone());
@@ -98,7 +99,7 @@ impl AsyncWrite for RelayStream {
         }
         if !inner.state.outgoing().has_ended() {
             inner.state.outgoing().end();
-            self.shared.pump.notify_one();
+            self.shared.follow_up(inner, Changed::NOTHING);
         }
         Poll::Ready(Ok(()))
     }

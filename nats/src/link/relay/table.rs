@@ -85,16 +85,14 @@ impl Table {
         stop: CancellationToken,
         open: impl Fn(Asked),
     ) {
-        loop {
-            let message = tokio::select! {
-                () = stop.cancelled() => break,
-                message = messages.next() => message,
-            };
-            let Some(message) = message else { break };
-            if let Some(asked) = self.take(message).await {
-                open(asked);
+        let hearing = async {
+            while let Some(message) = messages.next().await {
+                if let Some(asked) = self.take(message).await {
+                    open(asked);
+                }
             }
-        }
+        };
+        stop.run_until_cancelled(hearing).await;
         let streams: Vec<_> = self.lock().values().cloned().collect();
         for stream in streams {
             stream.end_with("the other side is ending");

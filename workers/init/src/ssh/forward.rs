@@ -73,7 +73,7 @@ pub(super) async fn pass(
     channel: Channel<Msg>,
 ) {
     let (source, output) = channel.split();
-    let mut intake = Intake::start(slot.0.clone(), source);
+    let mut intake = Intake::start(slot.0.clone(), source, workspace.state.clone());
     let ended = Ended::default();
     let broken = tokio::select! {
         result = from_client(workspace, &mut intake, socket, &ended) => result.is_err(),

@@ -21,6 +21,7 @@ mod outcome;
 mod resolve;
 mod session;
 pub(crate) mod sftp;
+mod spool;
 mod start;
 mod stream;
 

@@ -36,7 +36,7 @@ pub(super) async fn serve(
     channel: Channel<Msg>,
 ) {
     let (source, output) = channel.split();
-    let mut input = Intake::start(slot.0.clone(), source);
+    let mut input = Intake::start(slot.0.clone(), source, workspace.state.clone());
     let mut asked = Asked::default();
     let Some(start) = wait_for_start(&mut input, &mut asked).await else {
         return;

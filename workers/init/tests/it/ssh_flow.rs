@@ -91,6 +91,46 @@ async fn a_channel_nobody_reads_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
+async fn a_program_that_reads_late_gets_all_of_it_while_others_go_on() {
+    if is_skipped() {
+        return;
+    }
+    let reached = Reached::start().await;
+    let shared = Shared::start(&reached, &[]).await;
+    // More than waits in memory; it is read once another channel says so.
+    let sent: Vec<u8> = (0..24_000_000_u32).map(|n| (n * 7 % 251) as u8).collect();
+    let go = reached.init.path("go");
+    let script = format!(
+        "echo up; until [ -e {0} ]; do sleep 0.05; done; exec sha256sum",
+        go.display()
+    );
+    let mut late = shared.ssh(&[&script]);
+    let late = late.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut late = late.spawn().unwrap();
+    let mut lines = BufReader::new(late.stdout.take().unwrap()).lines();
+    in_time(lines.next_line()).await.unwrap();
+    let mut stdin = late.stdin.take().unwrap();
+    let to_send = sent.clone();
+    let sending = tokio::spawn(async move { stdin.write_all(&to_send).await.unwrap() });
+    in_time(sending).await.unwrap();
+    // This one comes after all of it, and is answered before any of it was read.
+    let touch = format!("touch {}", go.display());
+    let output = in_time(shared.ssh(&[&touch]).stdin(Stdio::null()).output()).await;
+    assert!(output.unwrap().status.success());
+    let line = in_time(lines.next_line()).await.unwrap().unwrap();
+    let mut sum = Command::new("sha256sum")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = sum.stdin.take().unwrap();
+    stdin.write_all(&sent).await.unwrap();
+    drop(stdin);
+    let expected = sum.wait_with_output().await.unwrap();
+    assert_eq!(line, text(&expected.stdout).trim_end());
+}
+
+#[tokio::test]
 async fn large_streams_go_both_ways_unharmed() {
     if is_skipped() {
         return;

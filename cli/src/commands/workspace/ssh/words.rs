@@ -139,9 +139,10 @@ impl Line {
             Way::Stdio => {
                 let program = ssh_config::program(context)?;
                 words.extend(option(&format!(
-                    "ProxyCommand={program} ssh --stdio {}",
+                    "ProxyCommand={program} ssh --fdpass {}",
                     self.alias
                 )));
+                words.extend(option("ProxyUseFdpass=yes"));
             }
             Way::Jump {
                 host,

@@ -45,15 +45,24 @@ impl End {
         self.read.extend(buffer.filled());
     }
 
-    /// Sends until there is nothing to send; gives when there will be.
+    /// Sends until there is nothing to send; gives when there will be. Whoever was told when there
+    /// is something to do is never told too late.
     fn pump(&mut self, now: Instant) -> Option<Instant> {
         loop {
+            let due = self.state.due(now);
             match self.state.step(now) {
-                Step::Send { payload, .. } => {
+                Step::Send(Letter { payload, .. }) => {
+                    assert!(due <= now, "{due:?} is after {now:?}");
                     self.sent.push_back(Frame::decode(&payload).unwrap());
                 }
-                Step::Wait(until) => return Some(until),
-                Step::Done => return None,
+                Step::Wait(until) => {
+                    assert!(due <= until, "{due:?} is after {until:?}");
+                    return Some(until);
+                }
+                Step::Done => {
+                    assert!(due <= now, "{due:?} is after {now:?}");
+                    return None;
+                }
             }
         }
     }

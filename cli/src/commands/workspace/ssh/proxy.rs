@@ -1,4 +1,6 @@
-//! `nexus ssh --stdio`: what ssh runs as its `ProxyCommand`.
+//! `nexus ssh --stdio` and `--fdpass`: what ssh runs as its `ProxyCommand`.
+
+use std::io;
 
 use super::super::find;
 use super::awake;
@@ -8,10 +10,14 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ssh::certificate;
-use crate::stream;
+use crate::stream::{self, Stream};
 
-/// Joins standard input and output with the SSH transport of the workspace called `name`.
-pub(super) async fn run(context: &Context, name: &str) -> Result<Exit> {
+/// Opens a stream to the SSH transport of the workspace called `name`, and lets `use_it`.
+pub(super) async fn run(
+    context: &Context,
+    name: &str,
+    use_it: fn(Stream) -> io::Result<()>,
+) -> Result<Exit> {
     let client = context.client()?;
     let workspace = find(&client, name, None).await?;
     // Without a certificate a registered key may still let in; ssh will tell.
@@ -24,7 +30,7 @@ pub(super) async fn run(context: &Context, name: &str) -> Result<Exit> {
     let server = context.server()?;
     blocking(move || {
         let stream = stream::open(&server, &what, &path)?;
-        stream::over_standard_streams(stream)
+        use_it(stream)
             .map(|()| Exit::Ok)
             .map_err(|error| Error::new(Exit::Unreachable, what, error, "nexus daemon status"))
     })
