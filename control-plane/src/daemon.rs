@@ -11,9 +11,11 @@ mod first_token;
 mod lock;
 mod logging;
 mod run;
+mod runtime;
 mod supervisor;
 mod workers;
 
 pub use arguments::{Arguments, Command, DaemonArguments, WorkerChoice};
 pub use logging::install as install_logging;
 pub use run::run;
+pub use runtime::runtime;
