@@ -34,7 +34,9 @@ const SERVICE: &str = "const page = Buffer.alloc(4096, 'x');
 
 fn main() {
     let wanted = || {
-        let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-'));
+        let mut words = std::env::args()
+            .skip(1)
+            .filter(|word| !word.starts_with('-'));
         words.all(|word| word == "P19")
     };
     if !served::is_done_here() && wanted() {

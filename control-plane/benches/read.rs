@@ -27,7 +27,9 @@ const ANSWER: usize = 200;
 
 fn main() {
     let wanted = || {
-        let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-'));
+        let mut words = std::env::args()
+            .skip(1)
+            .filter(|word| !word.starts_with('-'));
         words.all(|word| word == "P11")
     };
     if !served::is_done_here() && wanted() {

@@ -10,6 +10,7 @@ mod backbone;
 mod first_token;
 mod lock;
 mod logging;
+mod randomness;
 mod run;
 mod runtime;
 mod supervisor;

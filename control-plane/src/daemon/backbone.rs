@@ -53,7 +53,7 @@ impl Connected {
                 .await
                 .context("connecting to the nats-server started here")
         };
-        let (bus, link) = (connect().await?, connect().await?);
+        let (bus, link) = tokio::try_join!(connect(), connect())?;
         let worker = WorkerAccess {
             url: embedded.url().to_owned(),
             seed_file: Some(embedded.seed_file(Role::Worker)),
@@ -76,7 +76,7 @@ impl Connected {
                 .await
                 .context("connecting to NATS")
         };
-        let (bus, link) = (connect().await?, connect().await?);
+        let (bus, link) = tokio::try_join!(connect(), connect())?;
         let worker = WorkerAccess {
             url: url.to_owned(),
             seed_file: arguments.nats_worker_creds.clone(),

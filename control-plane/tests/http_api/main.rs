@@ -14,6 +14,7 @@ mod server;
 mod settings;
 mod shapes;
 mod sign_in;
+mod status;
 mod streams;
 mod tails;
 mod worker;
