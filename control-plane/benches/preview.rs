@@ -15,8 +15,8 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use load::{Speed, load, middle};
-use scene::Scene;
+use load::served::{self, Served};
+use load::{Speed, load, middle, on_one_thread};
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
@@ -32,29 +32,33 @@ const SERVICE: &str = "const page = Buffer.alloc(4096, 'x');
     });
     server.listen(0, '127.0.0.1', () => console.log(server.address().port));";
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() {
-    if !std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with('-'))
-        .all(|word| word == "P19")
-    {
-        return;
+fn main() {
+    let wanted = || {
+        let mut words = std::env::args()
+            .skip(1)
+            .filter(|word| !word.starts_with('-'));
+        words.all(|word| word == "P19")
+    };
+    if !served::is_done_here() && wanted() {
+        on_one_thread(measure());
     }
+}
+
+async fn measure() {
     let Some((_node, port)) = service() else {
         println!("P19   SKIPPED: node is not installed");
         return;
     };
-    let scene = Scene::start().await;
-    let id = scene.workspace.uuid().simple();
+    let server = Served::start();
+    let id = server.workspace.uuid().simple();
     let direct = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned();
     let preview = format!(
         "GET / HTTP/1.1\r\nHost: {port}-{id}.preview.localhost:3001\r\n\
          Authorization: Bearer {}\r\n\r\n",
-        scene.ada.token
+        server.token
     );
     let service = SocketAddr::from(([127, 0, 0, 1], port));
-    let sides = [(service, direct), (scene.address, preview)];
+    let sides = [(service, direct), (server.address, preview)];
     for (connections, of) in [(CONNECTIONS, "rate"), (1, "time")] {
         let mut rounds = [Vec::new(), Vec::new()];
         // The first one warms both and is not counted.

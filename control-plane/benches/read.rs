@@ -14,11 +14,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use load::{load, middle};
-use nexus_control_plane::commands::{RequestContext, TokenRequest};
-use nexus_control_plane::identity::Identity;
-use nexus_events::user::Scope;
-use scene::Scene;
+use load::served::{self, Served};
+use load::{load, middle, on_one_thread};
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
@@ -28,29 +25,32 @@ const TARGETS: (f64, f64) = (0.5, 2.0);
 /// About what a status is, in bytes.
 const ANSWER: usize = 200;
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() {
-    if !std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with('-'))
-        .all(|word| word == "P11")
-    {
-        return;
+fn main() {
+    let wanted = || {
+        let mut words = std::env::args()
+            .skip(1)
+            .filter(|word| !word.starts_with('-'));
+        words.all(|word| word == "P11")
+    };
+    if !served::is_done_here() && wanted() {
+        on_one_thread(measure());
     }
+}
+
+async fn measure() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some((_haproxy, floor_at)) = haproxy(folder.path()) else {
         println!("P11   SKIPPED: haproxy is not installed");
         return;
     };
-    let scene = Scene::start().await;
-    let token = unhurried_token(&scene).await;
+    let server = Served::start();
     let bare = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned();
     let status = format!(
         "GET /api/v1/workspaces/{}/status HTTP/1.1\r\nHost: localhost\r\n\
-         Authorization: Bearer {token}\r\n\r\n",
-        scene.workspace
+         Authorization: Bearer {}\r\n\r\n",
+        server.workspace, server.token
     );
-    let sides = [(floor_at, bare), (scene.address, status)];
+    let sides = [(floor_at, bare), (server.address, status)];
     let mut rounds = [Vec::new(), Vec::new()];
     for round in 0..=ROUNDS {
         for ((address, request), speeds) in sides.iter().zip(&mut rounds) {
@@ -80,28 +80,6 @@ async fn main() {
         floor.p50,
         figure.p50,
     );
-}
-
-/// An administrator's: a user's is slowed down at fifty requests a second.
-async fn unhurried_token(scene: &Scene) -> String {
-    let request = TokenRequest {
-        user: Some(scene.ada.id),
-        scope: Some(Scope::Admin),
-        ..TokenRequest::default()
-    };
-    let context = RequestContext::new(jiff::Timestamp::now());
-    let issued = scene
-        .app
-        .commands()
-        .issue_token(&Identity::Operator, request, &context)
-        .await
-        .expect("a token");
-    let wait = scene
-        .app
-        .queries()
-        .wait_for(issued.sequence, scene::PATIENCE);
-    wait.await.expect("it is projected");
-    issued.value.token
 }
 
 /// haproxy with one static answer, on two threads as the server under test.

@@ -10,9 +10,11 @@ mod backbone;
 mod first_token;
 mod lock;
 mod logging;
+mod randomness;
 mod restore;
 mod room;
 mod run;
+mod runtime;
 mod supervisor;
 mod workers;
 
@@ -20,3 +22,4 @@ pub use arguments::{Arguments, Command, DaemonArguments, RestoreArguments, Worke
 pub use logging::install as install_logging;
 pub use restore::restore;
 pub use run::run;
+pub use runtime::runtime;

@@ -2,24 +2,27 @@
 //!
 //! ```text
 //!  listen ─► trace ─► problems ─► panics ─► time ─► who asks ─► route ─► command or query
-//!  (TCP,     (id,     (one place  (500)     (75 s)  (one layer           (owner checks are
-//!   socket)   log,     renders                       under all)           down there)
+//!  (TCP,     (id,     (one place  (500)     (75 s)  (before              (owner checks are
+//!   socket)   log,     renders                       all of them)         down there)
 //!             figures) them)
 //! ```
 //!
-//! [`router()`] is the API's table of contents; `routes/` has one file per resource. The document
-//! at `/openapi.json` is collected from the same handlers, so it cannot drift. Tails (`sse`, `ws`)
-//! are one [`tail`] in two wire forms.
+//! [`router()`] is the API's table of contents, with one layer around it ([`mod@around`]); `routes/`
+//! has one file per resource. The document at `/openapi.json` is collected from the same handlers,
+//! so it cannot drift. Tails (`sse`, `ws`) are one [`tail`] in two wire forms.
 
 mod api;
+mod around;
 mod asked;
 mod attempts;
 mod auth;
 mod dashboard;
 mod docs;
+mod documents;
 mod error;
 mod extract;
 mod facade;
+mod figures;
 pub mod listen;
 mod ndjson;
 mod openapi;

@@ -14,6 +14,7 @@
 //! state that matters is the log: everything kept here is derived ([`projections`]) or a key
 //! ([`sealing`]).
 
+mod alarm;
 mod announce;
 pub mod app;
 pub mod backbone;

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-
 use nexus_events::workspace::WorkspaceEvent;
 use nexus_nats::link::Way;
+use tokio_util::sync::CancellationToken;
 
 use crate::queries::Queries;
+
+/// How often recorded times are summed up.
+const SUMMED_UP: Duration = Duration::from_secs(5);
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -24,6 +27,17 @@ pub(crate) fn install() {
         metrics::gauge!("nexus_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         handle
     });
+}
+
+/// Sums up what was recorded, until told to stop: the recorder keeps every single time it was told
+/// of until then, and nobody may ever ask for the figures.
+pub(crate) async fn sum_up(stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(SUMMED_UP);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Some(handle) = HANDLE.get() {
+            handle.run_upkeep();
+        }
+    }
 }
 
 /// Notes how an operation ended.

@@ -5,7 +5,7 @@
 //!                          │ who: a cookie of that very host, or a token of ours
 //!                          │ from where: a page of that workspace, or a person
 //!                          ▼
-//!                   headers cleaned ─► pool of connections ─► gateway ─► init ─► the service
+//!                   headers cleaned ─► a kept connection, or gateway ─► init ─► the service
 //! ```
 //!
 //! What a service sends is somebody else's code, so it lives on another site than the API: the
@@ -14,15 +14,19 @@
 //! `#` of an address, where no server and no log sees it.
 
 mod activity;
+mod answer;
 mod connector;
 mod enter;
 mod entry;
 mod headers;
 mod host;
+mod lane;
 mod pages;
+mod pool;
 mod proxy;
 mod site;
 mod upgrade;
+mod upload;
 
 pub(crate) use entry::Entry;
 pub(crate) use host::HostName;
@@ -30,8 +34,6 @@ pub(crate) use host::HostName;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use axum::body::Body;
-use hyper_util::client::legacy::Client;
 use jiff::Timestamp;
 use nexus_events::id::WorkspaceId;
 use tokio_util::sync::CancellationToken;
@@ -41,9 +43,9 @@ use crate::http::standing::Doorman;
 use crate::identity::Identity;
 use crate::sealing::SealingError;
 use crate::tickets::{LIFETIME, Tickets};
-use connector::Connector;
 use entry::Entries;
 use host::Naming;
+use pool::Pool;
 
 /// Serves previews. Clones share everything.
 #[derive(Debug, Clone)]
@@ -58,7 +60,7 @@ struct Parts {
     doorman: Doorman,
     tickets: Tickets<(Identity, HostName)>,
     entries: Entries,
-    client: Client<Connector, Body>,
+    pool: Pool,
     /// Workspaces that are being started for a page that waits.
     waking: Mutex<HashSet<WorkspaceId>>,
     shutdown: CancellationToken,
@@ -82,7 +84,7 @@ impl Previews {
             doorman,
             tickets: app.tickets("preview"),
             entries: Entries::default(),
-            client: connector::client(app.gateway().clone()),
+            pool: Pool::new(app.gateway().clone()),
             waking: Mutex::default(),
             shutdown,
             app,

@@ -35,16 +35,14 @@ pub use operations::OperationQuery;
 pub use parked::ParkedView;
 pub(crate) use placement::online_providers;
 pub use reference::{UserRef, WorkspaceRef};
+pub(crate) use remembered::Remembered;
 pub(crate) use users::user_ids;
 pub use workspaces::WorkspaceQuery;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use nexus_events::id::UserId;
 use nexus_events::problem::{FieldError, Problem, ProblemCode};
-use nexus_events::view::WorkspaceStatusReply;
-use remembered::Remembered;
 use tokio::sync::watch;
 
 use crate::backbone::Backbone;
@@ -64,9 +62,7 @@ pub(crate) const PAGE: (usize, usize) = (500, 100);
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     /// Whose token it is, by its digest, and when it ends in microseconds.
-    bearers: Remembered<String, Option<(Identity, Option<i64>)>>,
-    /// How a workspace stands, by who asks and how they name it.
-    statuses: Remembered<(Option<UserId>, bool, String), WorkspaceStatusReply>,
+    bearers: Remembered<identify::Digest, Option<(Identity, Option<i64>)>>,
 }
 
 /// Answers questions. Clones share everything.

@@ -180,6 +180,7 @@ impl Plane {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(project(runner, raises, stop.clone()));
         tasks.spawn(policies.run(stop.clone()));
+        tasks.spawn(crate::metrics::sum_up(stop.clone()));
         tasks.spawn(directory.follow(model.changed_users, stop.clone()));
         let reconciling =
             reconcile::drive(reconciler.clone(), clock.clone(), undelivered, stop.clone());

@@ -87,7 +87,7 @@ impl Connected {
                 .await
                 .context("connecting to the nats-server started here")
         };
-        let (bus, link) = (connect().await?, connect().await?);
+        let (bus, link) = tokio::try_join!(connect(), connect())?;
         let seed = |(provider, node)| (provider, embedded.seed_file(Role::Worker(node)));
         let worker = WorkerAccess {
             url: embedded.url().to_owned(),
@@ -111,7 +111,7 @@ impl Connected {
                 .await
                 .context("connecting to NATS")
         };
-        let (bus, link) = (connect().await?, connect().await?);
+        let (bus, link) = tokio::try_join!(connect(), connect())?;
         let worker = WorkerAccess {
             url: url.to_owned(),
             seeds: Seeds::Told(arguments.nats_worker_creds.clone()),

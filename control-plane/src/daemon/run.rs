@@ -11,6 +11,7 @@ use super::DaemonArguments;
 use super::backbone::Connected;
 use super::first_token;
 use super::lock::HomeLock;
+use super::randomness;
 use super::room;
 use super::workers::Workers;
 use crate::app::{Options, Plane};
@@ -37,6 +38,7 @@ pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
         .context("writing down where the API is")?;
     let local = LocalSocket::bind(&settings.socket()).await?;
     let stop = stop_on_signals()?;
+    randomness::draw_first();
 
     let providers = arguments.worker.providers();
     let connected = Connected::establish(&arguments, &settings, &providers).await?;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use nexus_events::id::UserId;
 use nexus_events::problem::ProblemCode;
 use nexus_events::view::WorkspaceView;
 use nexus_nats::StepLogs;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
 
 use super::attempts::Attempts;
 use super::auth::{HostNames, Token, unknown};
-use super::docs::Page;
+use super::documents::Documents;
 use super::error::Refusal;
 use super::pace::Pace;
 use super::routes::workspace_ref;
@@ -22,7 +24,7 @@ use crate::app::App;
 use crate::commands::Commands;
 use crate::identity::Identity;
 use crate::preview::Previews;
-use crate::queries::{EventQuery, Queries, TOKEN_PREFIX};
+use crate::queries::{EventQuery, Queries, Remembered, TOKEN_PREFIX, WorkspaceRef};
 use crate::tickets::Tickets;
 
 /// How long a read waits for the event its caller wants to see.
@@ -49,8 +51,9 @@ struct Parts {
     tickets: Tickets<Identity>,
     doorman: Doorman,
     previews: Previews,
-    document: Bytes,
-    page: Page,
+    documents: Documents,
+    /// How workspaces stand, as it is sent, by who asks and how they name them.
+    statuses: Remembered<(Option<UserId>, bool, WorkspaceRef), Bytes>,
 }
 
 impl Api {
@@ -59,9 +62,8 @@ impl Api {
         app: App,
         hosts: HostNames,
         shutdown: CancellationToken,
-        document: String,
+        document: OpenApi,
     ) -> Self {
-        let page = Page::of(&serde_json::from_str(&document).unwrap_or_default());
         let (hub, queries) = (app.hub().clone(), app.queries().clone());
         let doorman = Doorman::start(hub, queries, shutdown.clone());
         let parts = Parts {
@@ -72,11 +74,11 @@ impl Api {
             pace: Pace::default(),
             attempts: Attempts::default(),
             tickets: app.tickets("web-socket"),
-            document: document.into(),
+            documents: Documents::of(document),
             app,
             hosts,
             shutdown,
-            page,
+            statuses: Remembered::default(),
         };
         Self {
             parts: Arc::new(parts),
@@ -132,12 +134,8 @@ impl Api {
         &self.parts.sockets
     }
 
-    pub(super) fn document(&self) -> Bytes {
-        self.parts.document.clone()
-    }
-
-    pub(super) fn page(&self) -> &Page {
-        &self.parts.page
+    pub(super) fn documents(&self) -> &Documents {
+        &self.parts.documents
     }
 
     /// Whose token it is.
@@ -255,6 +253,22 @@ impl Api {
         let workspace = workspace_ref(text)?;
         self.sure(|| std::future::ready(self.queries().workspace(identity, &workspace)))
             .await
+    }
+
+    /// How a workspace stands, as JSON. It is written once and sent until the next event.
+    pub(super) fn status(
+        &self,
+        identity: &Identity,
+        workspace: &WorkspaceRef,
+    ) -> Result<Bytes, Refusal> {
+        let queries = self.queries();
+        let asker = (identity.user(), identity.is_admin(), workspace.clone());
+        let ask = || {
+            let status = queries.workspace_status(identity, workspace)?;
+            let json = serde_json::to_vec(&status).map_err(Refusal::internal)?;
+            Ok(Bytes::from(json))
+        };
+        self.parts.statuses.or_ask(queries.sequence(), asker, ask)
     }
 
     /// The output of steps.

@@ -1,4 +1,4 @@
-//! Who asks: one layer under every route, so that no route can forget to ask.
+//! Who asks: asked before every route, so that no route can forget to.
 //!
 //! ```text
 //!             TCP                                  local socket
@@ -23,13 +23,13 @@ mod token;
 pub use host::HostNames;
 pub(super) use token::Token;
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use nexus_events::problem::ProblemCode;
 
@@ -48,13 +48,14 @@ const SIGN_IN: &str = "/api/v1/sign-in";
 /// The routes a person reads in a browser, which can send a token only as a password.
 const PAGES: [&str; 2] = ["/docs", "/openapi.json"];
 
-/// The layer: an [`Identity`] in the request's extensions, or a refusal.
-pub(crate) async fn identify(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    if let Err(refusal) = check_site(&api, &request) {
-        return refusal.into_response();
+/// Puts an [`Identity`] into the request's extensions where its route wants one, or breaks with
+/// the answer: a refusal, or a file of the dashboard.
+pub(crate) async fn identify(api: &Api, request: &mut Request) -> ControlFlow<Response> {
+    if let Err(refusal) = check_site(api, request) {
+        return ControlFlow::Break(refusal.into_response());
     }
-    if let Some(file) = dashboard::answer(&request) {
-        return file;
+    if let Some(file) = dashboard::answer(request) {
+        return ControlFlow::Break(file);
     }
     let route = request
         .extensions()
@@ -63,21 +64,21 @@ pub(crate) async fn identify(State(api): State<Api>, mut request: Request, next:
     let page = route.is_some_and(|route| PAGES.contains(&route));
     let signs_in = route == Some(SIGN_IN) && request.method() == Method::POST;
     if route == Some(OPEN) || signs_in {
-        return next.run(request).await;
+        return ControlFlow::Continue(());
     }
     let peer = request.extensions().get::<Peer>().copied();
-    match who_asks(&api, request.method(), request.headers(), peer, page).await {
+    match who_asks(api, request.method(), request.headers(), peer, page).await {
         Ok((identity, by)) => {
             if matches!(by, By::Cookie) {
                 request.extensions_mut().insert(ByCookie);
             }
             if let Err(refusal) = api.pace().count(&identity, Instant::now()) {
-                return refusal.into_response();
+                return ControlFlow::Break(refusal.into_response());
             }
             request.extensions_mut().insert(identity);
-            next.run(request).await
+            ControlFlow::Continue(())
         }
-        Err(refusal) => challenge(refusal, page),
+        Err(refusal) => ControlFlow::Break(challenge(refusal, page)),
     }
 }
 

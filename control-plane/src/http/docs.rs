@@ -1,5 +1,5 @@
-//! `/docs`: the API's document as one page for people, written at start-up from the document
-//! itself. It needs nothing but itself: no script, no font, no other host.
+//! `/docs`: the API's document as one page for people, written from the document itself. It
+//! needs nothing but itself: no script, no font, no other host.
 
 mod schema;
 

@@ -1,17 +1,15 @@
 //! How a refusal becomes a response: the one place where problems meet HTTP.
 //!
 //! A handler or a layer returns a [`Refusal`]. It travels in the extensions of an empty response
-//! to [`render`], the layer that knows the request's trace id and writes the body. What an
+//! to [`render`], which knows the request's trace id and writes the body. What an
 //! operator should know and a caller should not (the chain of causes of a fault of ours) stays
 //! inside: it is logged under the trace id that the caller sees.
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use nexus_events::problem::{self, FieldError, Problem, ProblemCode};
 
@@ -172,19 +170,17 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The layer that writes every refusal: the body with its trace id, the headers that go with it.
-pub(crate) async fn render(request: Request, next: Next) -> Response {
-    let trace = request.extensions().get::<Trace>().cloned();
-    let is_call = rpc::is_call(request.uri().path());
-    let mut response = next.run(request).await;
+/// Writes a refusal, where the answer is one: the body with its trace id, the headers that go
+/// with it. A call of `/rpc` is refused in its own form.
+pub(crate) async fn render(mut response: Response, trace: &Trace, is_call: bool) -> Response {
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
-        return written(refusal, response.headers(), trace.as_ref(), is_call);
+        return written(refusal, response.headers(), trace, is_call);
     }
     // Handlers refuse by [`Refusal`] alone; any other 4xx is the framework's own.
     if response.status().is_client_error() {
         let headers = response.headers().clone();
         let refusal = foreign(response.status(), response.into_body()).await;
-        return written(refusal, &headers, trace.as_ref(), is_call);
+        return written(refusal, &headers, trace, is_call);
     }
     response
 }
@@ -211,20 +207,12 @@ async fn foreign(status: StatusCode, body: Body) -> Refusal {
 /// The hint of last resort.
 pub(super) const SEE_DOCS: &str = "see the routes and their forms at /docs, or `nexus --help`";
 
-/// A call of `/rpc` is refused in its own form.
-fn written(
-    refusal: Refusal,
-    headers: &HeaderMap,
-    trace: Option<&Trace>,
-    is_call: bool,
-) -> Response {
+fn written(refusal: Refusal, headers: &HeaderMap, trace: &Trace, is_call: bool) -> Response {
     let Refusal {
         mut problem,
         inside,
     } = refusal;
-    if let Some(trace) = trace {
-        problem.trace_id = trace.trace_id().to_owned();
-    }
+    problem.trace_id = trace.trace_id().to_owned();
     if let Some(error) = inside {
         tracing::error!(trace_id = problem.trace_id, "request failed: {error:#}");
     }

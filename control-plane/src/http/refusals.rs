@@ -1,9 +1,9 @@
-//! The layer that keeps what was refused: who asked for which change, and why it came to nothing.
+//! Keeping what was refused: who asked for which change, and why it came to nothing.
 //!
 //! The answer waits until the refusal is kept, so that whoever was refused finds it in the audit.
 //! Of what was typed only the path is kept: a value in the wrong field may be a secret.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use nexus_events::problem::ProblemCode;
@@ -17,10 +17,10 @@ use crate::identity::Identity;
 /// Longer paths lead nowhere.
 const LONGEST_PATH: usize = 300;
 
-/// Keeps a refused change. Reads change nothing, and strangers are turned away further out.
-pub(crate) async fn note(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let identity = request.extensions().get::<Identity>().copied();
-    let Some(identity) = identity.filter(|_| !request.method().is_safe()) else {
+/// Answers a change, and keeps that it was refused if it was. Strangers are turned away further
+/// out.
+pub(crate) async fn noted(api: &Api, request: Request, next: Next) -> Response {
+    let Some(identity) = request.extensions().get::<Identity>().copied() else {
         return next.run(request).await;
     };
     let trace = request.extensions().get::<Trace>();

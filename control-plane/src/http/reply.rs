@@ -1,15 +1,13 @@
 //! What routes answer with: a body, and how fresh it is.
 
 use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, HeaderValue, LOCATION};
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use axum::http::{HeaderName, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use nexus_events::view::Accepted;
 use serde::Serialize;
-
-use super::Api;
 
 /// The response header that says which event an answer reflects.
 pub(crate) const SEQUENCE_HEADER: HeaderName = HeaderName::from_static("x-nexus-sequence");
@@ -53,6 +51,16 @@ impl<T: Serialize> IntoResponse for Fresh<T> {
     }
 }
 
+/// 200 with JSON that was written before, reflecting the log up to `sequence`.
+pub(crate) fn written(sequence: u64, json: Bytes) -> Response {
+    let mut response = Response::new(Body::from(json));
+    set_sequence(&mut response, sequence);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// Says which event an answer reflects.
 pub(crate) fn set_sequence(response: &mut Response, sequence: u64) {
     response
@@ -60,15 +68,12 @@ pub(crate) fn set_sequence(response: &mut Response, sequence: u64) {
         .insert(SEQUENCE_HEADER, HeaderValue::from(sequence));
 }
 
-/// The layer under every route: an answer that does not say which event it reflects reflects at
-/// least what was projected before it was begun.
-pub(crate) async fn say_sequence(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let sequence = api.queries().sequence();
-    let mut response = next.run(request).await;
+/// An answer that does not say which event it reflects reflects at least `sequence`, which was
+/// projected before it was begun.
+pub(crate) fn say_sequence(response: &mut Response, sequence: u64) {
     if !response.headers().contains_key(SEQUENCE_HEADER) {
-        set_sequence(&mut response, sequence);
+        set_sequence(response, sequence);
     }
-    response
 }
 
 /// 202 and where to follow the operation, or 200 where nothing was to be done.

@@ -1,24 +1,23 @@
 //! The API's table of contents.
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
 use nexus_events::problem::ProblemCode;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::error::{Refusal, SEE_DOCS, render};
+use super::around::around;
+use super::error::{Refusal, SEE_DOCS};
 use super::routes::{
     activity, document, events, exec, health, history, holds, keys, lifecycle, log, logs, metrics,
     nodes, operations, parked, projections, settings, ssh, status, timeline, tokens, users,
     workspaces,
 };
 use super::routes::{previews, sign_in, streams, terminal, terminals, tickets};
-use super::{Api, HostNames, auth, facade, openapi, patience, refusals, reply, trace};
+use super::{Api, HostNames, facade, openapi};
 use crate::app::App;
 
 /// Every route, each with what the document says of it.
@@ -88,31 +87,15 @@ pub fn document() -> OpenApi {
     openapi::finished(table().into_openapi())
 }
 
-/// The API of `app`. Layers from the outside in: previews, trace, problems, panics, time, identity, refusals.
+/// The API of `app`, with [`around`] around every route and around what is none.
 pub fn router(app: App, hosts: HostNames, shutdown: CancellationToken) -> Router {
     let (table, document) = table().split_for_parts();
-    let document = openapi::written(&openapi::finished(document));
     let api = Api::new(app, hosts, shutdown, document);
     table
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_like_this)
-        .layer(from_fn_with_state(api.clone(), reply::say_sequence))
-        .layer(from_fn_with_state(api.clone(), refusals::note))
-        .layer(from_fn_with_state(api.clone(), auth::identify))
-        .layer(from_fn(patience::limit))
-        .layer(CatchPanicLayer::custom(patience::panicked))
-        .layer(from_fn(render))
-        .layer(from_fn(trace::observe))
-        .layer(from_fn_with_state(api.clone(), to_preview))
+        .layer(from_fn_with_state(api.clone(), around))
         .with_state(api)
-}
-
-/// What is for a preview goes there, and never near a route of ours.
-async fn to_preview(State(api): State<Api>, request: Request, next: Next) -> Response {
-    match api.previews().named(&request) {
-        Some(host) => api.previews().serve(host, request).await,
-        None => next.run(request).await,
-    }
 }
 
 async fn nothing_here(request: Request) -> Refusal {

@@ -3,19 +3,23 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
-use tracing::Instrument as _;
+use tracing::Span;
+
+use super::figures;
 
 /// The response header that carries the trace id.
 pub(crate) const TRACE_HEADER: HeaderName = HeaderName::from_static("x-trace-id");
 
+/// Characters of a `traceparent`.
+const LENGTH: usize = 55;
+
 /// Which trace a request belongs to (<https://www.w3.org/TR/trace-context/>).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Trace {
     /// `00-<32 digits>-<16 digits>-<2 digits>`, with a span of ours.
-    traceparent: String,
+    traceparent: [u8; LENGTH],
 }
 
 impl Trace {
@@ -25,27 +29,35 @@ impl Trace {
             .get("traceparent")
             .and_then(|value| value.to_str().ok())
             .and_then(trace_id_in);
-        let span = format!("{:016x}", rand::random_range(1..=u64::MAX));
-        let (trace_id, flags) = match given {
-            Some((trace_id, flags)) => (trace_id.to_owned(), flags.to_owned()),
-            None => (
-                format!("{:032x}", rand::random_range(1..=u128::MAX)),
-                "01".to_owned(),
-            ),
-        };
-        Self {
-            traceparent: format!("00-{trace_id}-{span}-{flags}"),
+        let mut traceparent = *b"00-________________________________-________________-01";
+        match given {
+            Some((trace_id, flags)) => {
+                traceparent[3..35].copy_from_slice(trace_id.as_bytes());
+                traceparent[53..].copy_from_slice(flags.as_bytes());
+            }
+            None => write_digits(&mut traceparent[3..35], rand::random_range(1..=u128::MAX)),
         }
+        let span = rand::random_range(1..=u64::MAX);
+        write_digits(&mut traceparent[36..52], span.into());
+        Self { traceparent }
     }
 
     /// The 32 hexadecimal digits that name the trace.
     pub(crate) fn trace_id(&self) -> &str {
-        &self.traceparent[3..35]
+        &self.traceparent()[3..35]
     }
 
     /// The header value that hands the trace on.
     pub(crate) fn traceparent(&self) -> &str {
-        &self.traceparent
+        std::str::from_utf8(&self.traceparent).unwrap_or_default()
+    }
+}
+
+/// Fills `room` with the last hexadecimal digits of `number`.
+fn write_digits(room: &mut [u8], mut number: u128) {
+    for place in room.iter_mut().rev() {
+        *place = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
     }
 }
 
@@ -67,36 +79,64 @@ fn trace_id_in(text: &str) -> Option<(&str, &str)> {
     valid.then_some((trace_id, flags))
 }
 
-/// The outermost layer: gives the request its trace, writes one line, counts and times it.
-pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
-    let trace = Trace::of(request.headers());
-    let method = request.method().as_str().to_owned();
-    // The route's pattern, never the path: an id is no label.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
-    request.extensions_mut().insert(trace.clone());
-    let span = tracing::info_span!("request", trace_id = trace.trace_id(), %method, %route);
-    let begun = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let (status, seconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64());
-    span.in_scope(|| tracing::debug!(status, seconds, "answered"));
-    let labels = [("method", method), ("route", route)];
-    metrics::histogram!("nexus_http_request_duration_seconds", &labels).record(seconds);
-    metrics::counter!(
-        "nexus_http_requests_total",
-        labels
-            .into_iter()
-            .chain([("status", status.to_string())])
-            .collect::<Vec<_>>()
-            .as_slice()
-    )
-    .increment(1);
-    if let Ok(value) = HeaderValue::from_str(trace.trace_id()) {
-        response.headers_mut().insert(TRACE_HEADER, value);
+/// A request on its way.
+pub(crate) struct Followed {
+    trace: Trace,
+    method: Method,
+    route: Option<MatchedPath>,
+    span: Span,
+    begun: Instant,
+}
+
+impl Followed {
+    /// Gives a request its trace.
+    pub(crate) fn begin(request: &mut Request) -> Self {
+        let trace = Trace::of(request.headers());
+        let method = request.method().clone();
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        request.extensions_mut().insert(trace);
+        let span = tracing::info_span!(
+            "request",
+            trace_id = trace.trace_id(),
+            %method,
+            route = pattern(route.as_ref())
+        );
+        Self {
+            trace,
+            method,
+            route,
+            span,
+            begun: Instant::now(),
+        }
     }
-    response
+
+    /// Its trace.
+    pub(crate) const fn trace(&self) -> Trace {
+        self.trace
+    }
+
+    /// What lines in the log about it are in.
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Counts and times its answer, and says in it which trace it belongs to.
+    pub(crate) fn end(self, mut response: Response) -> Response {
+        let (status, took) = (response.status(), self.begun.elapsed());
+        let (code, seconds) = (status.as_u16(), took.as_secs_f64());
+        self.span
+            .in_scope(|| tracing::debug!(status = code, seconds, "answered"));
+        figures::note(&self.method, pattern(self.route.as_ref()), status, took);
+        if let Ok(value) = HeaderValue::from_str(self.trace.trace_id()) {
+            response.headers_mut().insert(TRACE_HEADER, value);
+        }
+        response
+    }
+}
+
+/// The route's pattern, never the path: an id is no label.
+fn pattern(route: Option<&MatchedPath>) -> &str {
+    route.map_or("unknown", MatchedPath::as_str)
 }
 
 #[cfg(test)]

@@ -46,6 +46,15 @@ impl Said {
         ))
     }
 
+    /// A preview is one site and no way to others.
+    pub(super) fn no_tunnel() -> Self {
+        Self::of(Problem::new(
+            ProblemCode::MethodNotAllowed,
+            "a preview opens no tunnels",
+            "reach a port of the workspace by `nexus port forward NAME PORT`",
+        ))
+    }
+
     /// The workspace is on its way up.
     pub(super) fn starting(name: &str) -> Self {
         let mut problem = Problem::new(

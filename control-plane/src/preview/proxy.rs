@@ -1,21 +1,26 @@
 //! One request through a preview: who, from where, is it up, then on to the service.
 
-use std::error::Error as _;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, HeaderValue, UPGRADE};
-use axum::http::{StatusCode, Version};
+use axum::http::{Extensions, Method, StatusCode, Uri, Version};
 use axum::response::Response;
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use nexus_events::id::NodeId;
 use nexus_events::problem::Problem;
 use nexus_events::workspace::Phase;
 
-use super::{Entry, HostName, Previews, connector, enter, headers, pages, site, upgrade};
+use super::answer::Answer;
+use super::lane::Lane;
+use super::pool::Place;
+use super::upload::Upload;
+use super::{Entry, HostName, Previews, enter, headers, pages, site, upgrade};
 use crate::http::Peer;
 use crate::queries::WorkspaceRef;
 use pages::Said;
@@ -35,6 +40,9 @@ impl Previews {
             return self.enter(host, request).await;
         }
         let page = pages::wants_a_page(request.method(), request.headers());
+        if request.method() == Method::CONNECT {
+            return Said::no_tunnel().respond(page);
+        }
         match self.pass(host, request, page).await {
             Ok(response) => response,
             Err(said) => said.respond(page),
@@ -149,40 +157,72 @@ impl Previews {
         let upgrade = headers::upgrade(request.method(), request.headers());
         let caller = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
         let (mut parts, body) = request.into_parts();
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        parts.uri = connector::address(node, entry.host, path)
-            .map_err(|_| Said::down(entry.host.port, "the address cannot be passed on"))?;
+        parts.uri = address(&parts.uri);
         parts.version = Version::HTTP_11;
-        parts.extensions = axum::http::Extensions::new();
+        parts.extensions = Extensions::new();
         headers::to_service(&mut parts.headers, peer);
         if let Some(protocol) = upgrade {
             let headers = &mut parts.headers;
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(UPGRADE, protocol);
         }
-        let asking = self.parts.client.request(Request::from_parts(parts, body));
-        let answer = tokio::select! {
-            answer = tokio::time::timeout(ANSWERING, asking) => answer,
-            () = entry.gone.cancelled() => return Err(Said::unknown()),
+        let (port, place) = (entry.host.port, (node, entry.host));
+        let (body, upload) = Upload::of(body);
+        let request = Request::from_parts(parts, body);
+        let asking = async {
+            let lane = self.parts.pool.take(place).await;
+            let mut lane = lane.map_err(|error| Said::down(port, &cause(&error)))?;
+            let answer = lane.ask(request, ANSWERING).await;
+            let answer = answer.map_err(|error| Said::down(port, &cause(&error)))?;
+            Ok::<_, Said>((lane, answer))
         };
-        let port = entry.host.port;
-        let answer = answer.map_err(|_| Said::down(port, "it took too long"))?;
-        let answer = answer.map_err(|error| Said::down(port, &cause(&error)))?;
-        Ok(match (answer.status(), caller) {
-            (StatusCode::SWITCHING_PROTOCOLS, Some(caller)) => self.upgraded(entry, caller, answer),
-            (StatusCode::SWITCHING_PROTOCOLS, None) => {
-                return Err(Said::down(port, "it changed the protocol unasked"));
+        let asked = entry.gone.run_until_cancelled(asking).await;
+        let (lane, answer) = asked.ok_or_else(Said::unknown)??;
+        match (answer.status(), caller) {
+            (StatusCode::SWITCHING_PROTOCOLS, Some(caller)) => {
+                Ok(self.upgraded(entry, caller, lane, answer))
             }
-            _ => answered(entry, answer),
-        })
+            (StatusCode::SWITCHING_PROTOCOLS, None) => {
+                Err(Said::down(port, "it changed the protocol unasked"))
+            }
+            _ => {
+                let lane = going_on(lane, &upload);
+                Ok(self.answered(entry, place, lane, answer).await)
+            }
+        }
+    }
+
+    /// The answer as it comes, until whoever asked may not stay.
+    async fn answered(
+        &self,
+        entry: &Entry,
+        place: Place,
+        lane: Option<Lane>,
+        answer: hyper::Response<Incoming>,
+    ) -> Response {
+        let (mut parts, body) = answer.into_parts();
+        headers::to_caller(&mut parts.headers);
+        parts.version = Version::HTTP_11;
+        parts.extensions = Extensions::new();
+        let back = (self.parts.pool.clone(), place);
+        let mut body = Answer::new(body, lane, back, entry.gone.clone());
+        if body.is_end_stream() {
+            poll_fn(|context| {
+                body.give_back(context);
+                Poll::Ready(())
+            })
+            .await;
+        }
+        Response::from_parts(parts, Body::new(body))
     }
 
     /// Both sides speak another protocol from now on.
     fn upgraded(
         &self,
         entry: &Arc<Entry>,
-        caller: hyper::upgrade::OnUpgrade,
-        mut answer: axum::http::Response<Incoming>,
+        caller: OnUpgrade,
+        lane: Lane,
+        mut answer: hyper::Response<Incoming>,
     ) -> Response {
         let service = hyper::upgrade::on(&mut answer);
         let protocol = answer.headers().get(UPGRADE).cloned();
@@ -197,7 +237,10 @@ impl Previews {
         let (previews, entry) = (self.clone(), Arc::clone(entry));
         let shutdown = self.parts.shutdown.clone();
         tokio::spawn(async move {
-            let copying = upgrade::copy(caller, service, || previews.note_use(&entry));
+            let copying = async {
+                let copying = upgrade::copy(caller, service, || previews.note_use(&entry));
+                tokio::join!(lane.finish(), copying);
+            };
             tokio::select! {
                 () = copying => {}
                 () = entry.gone.cancelled() => {}
@@ -208,6 +251,24 @@ impl Previews {
     }
 }
 
+/// The connection, for whoever reads the answer; or it goes on by itself, where the service answers
+/// before it has heard everything. Then it has to hear the rest even if nobody reads the answer.
+fn going_on(lane: Lane, upload: &Upload) -> Option<Lane> {
+    if upload.is_under_way() {
+        tokio::spawn(lane.finish());
+        return None;
+    }
+    Some(lane)
+}
+
+/// What is asked for, without whom it is asked of: a service is no proxy.
+fn address(asked: &Uri) -> Uri {
+    asked
+        .path_and_query()
+        .cloned()
+        .map_or_else(Uri::default, Uri::from)
+}
+
 impl Entry {
     fn lock_place(&self) -> std::sync::MutexGuard<'_, Option<(u64, NodeId)>> {
         let place = self.place.lock();
@@ -215,24 +276,11 @@ impl Entry {
     }
 }
 
-/// The answer as it comes, until whoever asked may not stay.
-fn answered(entry: &Arc<Entry>, answer: axum::http::Response<Incoming>) -> Response {
-    let (mut parts, body) = answer.into_parts();
-    headers::to_caller(&mut parts.headers);
-    parts.version = Version::HTTP_11;
-    parts.extensions = axum::http::Extensions::new();
-    let body = upgrade::Guarded::new(body, entry.gone.clone());
-    Response::from_parts(parts, Body::new(body.map_err(axum::Error::new)))
-}
-
 /// The innermost cause, which is what a person can act on.
-fn cause(error: &hyper_util::client::legacy::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
-    }
-    if error.source().is_none() {
-        return "it hung up".into();
     }
     cause.to_string()
 }

@@ -1,15 +1,10 @@
-//! What lasts: bodies that stream, and connections that became something else.
+//! Connections that became something else.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// How long both sides may take to become something else.
 const CHANGING: Duration = Duration::from_secs(10);
@@ -54,54 +49,4 @@ async fn one_way(
     }
     // The other side may have gone first.
     let _ = to.shutdown().await;
-}
-
-/// A body that breaks off when whoever reads it may not any more.
-#[derive(Debug)]
-pub(super) struct Guarded {
-    body: Incoming,
-    gone: Pin<Box<WaitForCancellationFutureOwned>>,
-}
-
-/// Access ended in the middle.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Broken {
-    /// Whoever read it was shown out.
-    #[error("access to the preview has ended")]
-    Gone,
-    /// The service hung up.
-    #[error("the service hung up")]
-    Service(#[from] hyper::Error),
-}
-
-impl Guarded {
-    pub(super) fn new(body: Incoming, gone: CancellationToken) -> Self {
-        let gone = Box::pin(gone.cancelled_owned());
-        Self { body, gone }
-    }
-}
-
-impl Body for Guarded {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let this = self.get_mut();
-        if this.gone.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(Broken::Gone)));
-        }
-        let frame = Pin::new(&mut this.body).poll_frame(context);
-        frame.map_err(Broken::Service)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

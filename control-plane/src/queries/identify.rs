@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use nexus_events::id::{TokenId, UserId};
 use rusqlite::OptionalExtension;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::{Queries, QueryError, users};
 use crate::identity::Identity;
@@ -12,12 +12,20 @@ use crate::projections;
 /// What every token starts with, so that a leaked one is recognised.
 pub(crate) const TOKEN_PREFIX: &str = "nxs_";
 
+/// SHA-256 of a token's text.
+pub(crate) type Digest = [u8; 32];
+
 /// SHA-256 of a token's text, in hexadecimal: all that is ever stored of it.
 pub(crate) fn token_digest(token: &str) -> String {
-    Sha256::digest(token.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hexadecimal(&digest(token))
+}
+
+fn digest(token: &str) -> Digest {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+fn hexadecimal(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Queries {
@@ -44,10 +52,10 @@ impl Queries {
     /// # Errors
     /// When the read model fails.
     pub fn identify(&self, token: &str, now: Timestamp) -> Result<Option<Identity>, QueryError> {
-        let digest = token_digest(token);
+        let digest = digest(token);
         let recent = &self.remembered.bearers;
-        let ask = || self.bearer(&digest);
-        let found = recent.or_ask(self.sequence(), digest.clone(), ask)?;
+        let ask = || self.bearer(&hexadecimal(&digest));
+        let found = recent.or_ask(self.sequence(), digest, ask)?;
         let now = projections::micros(now);
         Ok(found
             .filter(|(_, ends)| ends.is_none_or(|ends| ends > now))

@@ -12,7 +12,7 @@ use crate::identity::Identity;
 use crate::projections::{self, Record};
 
 /// A workspace, by id or by its owner's name for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum WorkspaceRef {
     /// By id.
     Id(WorkspaceId),

@@ -27,27 +27,25 @@ impl Queries {
         }
     }
 
-    /// How a workspace stands once nothing is under way, or when `wait` is over.
+    /// Waits until nothing is under way in a workspace, or `wait` is over.
     ///
     /// # Errors
     /// As [`Queries::workspace_status`].
-    pub async fn settled_status(
+    pub async fn settle(
         &self,
         identity: &Identity,
         reference: &WorkspaceRef,
         wait: Duration,
-    ) -> Result<WorkspaceStatusReply, QueryError> {
+    ) -> Result<(), QueryError> {
         if wait.is_zero() {
-            let asker = (identity.user(), identity.is_admin(), reference.to_string());
-            let ask = || self.workspace_status(identity, reference);
-            return self.remembered.statuses.or_ask(self.sequence(), asker, ask);
+            return Ok(());
         }
         self.until(wait, || {
             let (_, record) = self.find(identity, reference)?;
             Ok(record.state.operation.is_none())
         })
         .await?;
-        self.workspace_status(identity, reference)
+        Ok(())
     }
 }
 

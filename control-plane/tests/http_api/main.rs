@@ -15,6 +15,7 @@ mod server;
 mod settings;
 mod shapes;
 mod sign_in;
+mod status;
 mod streams;
 mod tails;
 mod worker;

@@ -4,6 +4,7 @@
 mod attacks;
 mod client;
 mod entering;
+mod framing;
 mod passing;
 #[expect(dead_code, reason = "the gateway's tests use all of it")]
 #[path = "../scene/mod.rs"]

@@ -1,19 +1,24 @@
 //! A service of the test's own: it tells what reaches it, and does what services do.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Bytes of `/big`.
 pub(crate) const BIG: u64 = 1 << 30;
+
+/// Bytes of `/early`: more than waits in sockets.
+pub(crate) const EARLY: usize = 32 << 20;
 
 /// A service on a loopback port.
 pub(crate) struct Service {
     pub(crate) port: u16,
     /// The head of every request that came.
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Service {
@@ -23,12 +28,24 @@ impl Service {
         let port = listener.local_addr().expect("an address").port();
         let seen = Arc::<Mutex<Vec<String>>>::default();
         let theirs = Arc::clone(&seen);
+        let connections = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(serve(stream, Arc::clone(&theirs)));
             }
         });
-        Self { port, seen }
+        Self {
+            port,
+            seen,
+            connections,
+        }
+    }
+
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     pub(crate) fn heads(&self) -> Vec<String> {
@@ -48,6 +65,36 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) {
             "/count" => count(&mut stream, &head).await,
             "/big" => big(&mut stream).await,
             "/drip" => drip(&mut stream).await,
+            "/early" => early(&mut stream, &head).await,
+            "/last" => {
+                // It does not say that it hangs up.
+                let _told = answer(&mut stream, "", "last").await;
+                return;
+            }
+            "/to-the-end" => {
+                let text = b"HTTP/1.0 200 OK\r\n\r\nto the end";
+                let _told = stream.write_all(text).await;
+                return;
+            }
+            "/none" => raw(&mut stream, "HTTP/1.1 204 No Content\r\n\r\n").await,
+            "/same" => {
+                let text = "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n";
+                raw(&mut stream, text).await
+            }
+            "/head" => raw(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n").await,
+            "/pieces" => {
+                let text = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
+                    3\r\nabc\r\n2\r\nde\r\n0\r\nx-trailer: 1\r\n\r\n";
+                raw(&mut stream, text).await
+            }
+            "/hints" => {
+                let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+                let hinted = raw(&mut stream, hints).await;
+                match hinted {
+                    Some(()) => answer(&mut stream, "", &head).await,
+                    None => None,
+                }
+            }
             "/ws" => return echo(&mut stream).await,
             "/cookies" => {
                 let cookies = "set-cookie: theirs=1; Path=/\r\n\
@@ -86,22 +133,46 @@ async fn answer(stream: &mut TcpStream, headers: &str, body: &str) -> Option<()>
     stream.write_all(text.as_bytes()).await.ok()
 }
 
-/// Reads a body of known length, and tells how much there was.
-async fn count(stream: &mut TcpStream, head: &str) -> Option<()> {
-    let length: usize = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))?
-        .parse()
-        .ok()?;
+async fn raw(stream: &mut TcpStream, text: &str) -> Option<()> {
+    stream.write_all(text.as_bytes()).await.ok()
+}
+
+/// Answers at length first, and reads the body then.
+async fn early(stream: &mut TcpStream, head: &str) -> Option<()> {
+    let answer = vec![b'x'; EARLY];
+    let text = format!("HTTP/1.1 200 OK\r\ncontent-length: {EARLY}\r\n\r\n");
+    raw(stream, &text).await?;
+    let (mut reads, mut writes) = stream.split();
+    let length = length(head)?;
+    let (written, read) = tokio::join!(writes.write_all(&answer), skip(&mut reads, length));
+    written.ok()?;
+    read
+}
+
+fn length(head: &str) -> Option<usize> {
+    let mut lines = head.lines();
+    let length = lines.find_map(|line| line.strip_prefix("content-length: "));
+    length?.parse().ok()
+}
+
+/// Reads so many bytes, and forgets them.
+async fn skip(from: &mut (impl AsyncRead + Unpin), length: usize) -> Option<()> {
     let (mut left, mut piece) = (length, vec![0; 64 * 1024]);
     while left > 0 {
         let most = left.min(piece.len());
-        let read = stream.read(&mut piece[..most]).await.ok()?;
+        let read = from.read(&mut piece[..most]).await.ok()?;
         if read == 0 {
             return None;
         }
         left -= read;
     }
+    Some(())
+}
+
+/// Reads a body of known length, and tells how much there was.
+async fn count(stream: &mut TcpStream, head: &str) -> Option<()> {
+    let length = length(head)?;
+    skip(stream, length).await?;
     answer(stream, "", &length.to_string()).await
 }
 

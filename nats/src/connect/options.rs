@@ -12,6 +12,11 @@ use tokio::time::Instant;
 
 use super::{ConnectError, Connection};
 
+/// The pause after the first attempt, and the longest: a server that was just started here is
+/// there in some milliseconds, another one may take long.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
 /// Who connects. Each is a NATS user of its own with its own rights and inbox
 /// (`embedded/permissions.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,7 +98,7 @@ impl Options {
     ) -> Result<async_nats::Client, ConnectError> {
         let deadline = Instant::now() + self.patience;
         let seed = self.seed()?;
-        let mut pause = Duration::from_millis(20);
+        let mut pause = FIRST_PAUSE;
         loop {
             let options = self.client_options(seed.clone(), Arc::clone(&connection));
             match options.connect(self.servers.as_slice()).await {
@@ -107,7 +112,7 @@ impl Options {
                 Err(error) => tracing::debug!(%error, "NATS is not there yet"),
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(500));
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::{Listeners, Peer};
+use crate::alarm::Alarm;
 
 /// The most connections at a time.
 const MOST_CONNECTIONS: usize = 10_000;
@@ -118,7 +119,7 @@ impl Server {
                 request
             });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(Alarm::default())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_header_size(MOST_HEAD.0)
             .max_headers(MOST_HEAD.1)

@@ -17,7 +17,7 @@ use crate::http::openapi::SERVER;
     responses((status = 200, description = "The document", body = Object)),
 )]
 pub(crate) async fn openapi(State(api): State<Api>, _caller: Caller) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], api.document())
+    ([(CONTENT_TYPE, "application/json")], api.documents().json())
 }
 
 /// This document as a page to read. A browser asks for a name (any) and a password (a token).
@@ -26,7 +26,7 @@ pub(crate) async fn openapi(State(api): State<Api>, _caller: Caller) -> impl Int
     responses((status = 200, description = "The page", body = String, content_type = "text/html")),
 )]
 pub(crate) async fn docs(State(api): State<Api>, _caller: Caller) -> impl IntoResponse {
-    let page = api.page();
+    let page = api.documents().page();
     let headers: [(HeaderName, String); 4] = [
         (CONTENT_TYPE, "text/html; charset=utf-8".into()),
         (CONTENT_SECURITY_POLICY, page.policy.clone()),

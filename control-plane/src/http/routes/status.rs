@@ -1,6 +1,7 @@
 //! The status of a workspace, in the shape of the first `/api/v1`.
 
 use axum::extract::{Path, State};
+use axum::response::Response;
 use nexus_events::view::WorkspaceStatusReply;
 
 use super::operations::Waiting;
@@ -10,7 +11,7 @@ use crate::http::auth::Caller;
 use crate::http::error::Answer;
 use crate::http::extract::Query;
 use crate::http::openapi::WORKSPACES;
-use crate::http::reply::Fresh;
+use crate::http::reply::written;
 
 /// Whether a workspace is pending, creating, running, stopped or in error, and how to reach it.
 #[utoipa::path(
@@ -23,14 +24,17 @@ pub(crate) async fn read(
     Caller(identity): Caller,
     Path(id): Path<String>,
     Query(waiting): Query<Waiting>,
-) -> Answer<Fresh<WorkspaceStatusReply>> {
+) -> Answer<Response> {
     let workspace = workspace_ref(&id)?;
     api.visible(waiting.min_seq).await?;
     let sequence = api.queries().sequence();
-    let ask = || {
-        api.queries()
-            .settled_status(&identity, &workspace, waiting.time())
+    let ask = || async {
+        let queries = api.queries();
+        queries
+            .settle(&identity, &workspace, waiting.time())
+            .await?;
+        api.status(&identity, &workspace)
     };
     let status = api.sure(ask).await?;
-    Ok(Fresh::ok(sequence, status))
+    Ok(written(sequence, status))
 }
