@@ -39,6 +39,8 @@ mod workspace_stop;
 
 pub use context::{IdempotencyKey, InvalidIdempotencyKey, RequestContext};
 pub use problem::CommandError;
+#[cfg(feature = "testing")]
+pub(crate) use public_key::read_public_key;
 pub use token_issue::TokenRequest;
 pub(crate) use workspace_claims::release_context;
 pub use workspace_create::CreatedWorkspace;

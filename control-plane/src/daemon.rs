@@ -7,6 +7,7 @@
 
 mod arguments;
 mod backbone;
+mod cluster;
 mod first_token;
 mod lock;
 mod logging;
@@ -18,7 +19,10 @@ mod runtime;
 mod supervisor;
 mod workers;
 
-pub use arguments::{Arguments, Command, DaemonArguments, RestoreArguments, WorkerChoice};
+pub use arguments::{
+    Arguments, Command, DaemonArguments, NatsArguments, RestoreArguments, WorkerChoice,
+};
+pub use cluster::{ClusterArguments, InitArguments, cluster};
 pub use logging::install as install_logging;
 pub use restore::restore;
 pub use run::run;

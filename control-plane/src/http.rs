@@ -46,3 +46,5 @@ pub use auth::HostNames;
 pub use listen::{ListenError, Listeners, LocalSocket, Peer, bind_network, serve};
 pub use openapi::written as document_text;
 pub use router::{document, router};
+#[cfg(feature = "testing")]
+pub(crate) use {routes::read_queries, terminal::read_any as read_terminal};

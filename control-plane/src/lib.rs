@@ -47,6 +47,8 @@ pub mod sealing;
 pub mod settings;
 pub mod shared_keys;
 pub mod ssh;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod threads;
 pub mod tickets;
 pub mod vault;

@@ -8,14 +8,10 @@ use nexus_control_plane::daemon::{self, Arguments, Command};
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
     daemon::install_logging();
-    let ended = match daemon::runtime() {
-        Ok(runtime) => runtime.block_on(async {
-            match command {
-                Command::Daemon(arguments) => daemon::run(*arguments).await,
-                Command::Restore(arguments) => daemon::restore(arguments).await,
-            }
-        }),
-        Err(error) => Err(error.into()),
+    let ended = match command {
+        Command::Daemon(arguments) => within(daemon::run(*arguments)),
+        Command::Restore(arguments) => within(daemon::restore(arguments)),
+        Command::Cluster(arguments) => daemon::cluster(arguments),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -24,4 +20,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Has it run to its end on a runtime.
+fn within(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    daemon::runtime()?.block_on(work)
 }

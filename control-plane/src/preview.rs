@@ -30,6 +30,8 @@ mod upload;
 
 pub(crate) use entry::Entry;
 pub(crate) use host::HostName;
+#[cfg(feature = "testing")]
+pub(crate) use host::read_host;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};

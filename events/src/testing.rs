@@ -1,4 +1,7 @@
-//! Given these events, when this command, then this: the harness for deciders, and generators.
+//! Given these events, when this command, then this: the harness for deciders, and generators; and
+//! ([`outside`]) what must hold of everything that reads bytes of others.
+
+pub mod outside;
 
 use crate::aggregate::{Aggregate, Decision};
 

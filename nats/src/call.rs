@@ -17,6 +17,14 @@ use crate::connect::Bus;
 /// How long one request may take, where the caller has no budget of its own.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What a cluster says that has no leader at the moment, is gathering, or is overloaded: it is not
+/// complete, has no peers to place a stream on, is not available, is not the leader, or is moving.
+const NOT_NOW: [u64; 7] = [10004, 10005, 10008, 10009, 10118, 10119, 503];
+/// A write is in flight: this very one (an attempt that was given up may still be on its way through
+/// a leader that waits for the others), or another one to the subject. Nothing is said about an
+/// expectation.
+const IN_FLIGHT: [u64; 2] = [10158, 10164];
+
 /// Why there is no good answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -68,10 +76,11 @@ impl CallError {
     }
 
     /// Whether the same call may work later.
-    pub const fn is_temporary(&self) -> bool {
+    pub fn is_temporary(&self) -> bool {
         match self {
             Self::NoAnswer { .. } | Self::Absent { .. } => true,
-            Self::Refused { .. } | Self::Unreadable { .. } => false,
+            Self::Unreadable { .. } => false,
+            Self::Refused { code, .. } => NOT_NOW.contains(code) || IN_FLIGHT.contains(code),
         }
     }
 }
@@ -156,12 +165,19 @@ impl Bus {
         if let Some(headers) = headers {
             request = request.headers(headers);
         }
-        tokio::select! {
-            answer = self.client.send_request(subject, request) => {
-                answer.map_err(|error| explain(attempt, &error))
-            }
+        let answer = tokio::select! {
+            answer = self.client.send_request(subject, request) => answer,
             _ = connection.changed() => {
-                Err(CallError::NoAnswer { attempt, cause: "the connection was lost" })
+                return Err(CallError::NoAnswer { attempt, cause: "the connection was lost" });
+            }
+        };
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                if error.kind() == RequestErrorKind::TimedOut {
+                    self.not_answered().await;
+                }
+                Err(explain(attempt, &error))
             }
         }
     }

@@ -6,15 +6,22 @@
 //! ([`Bus::connection`]), so that an ambiguous append or a tail is taken up anew without delay.
 
 mod options;
+mod ring;
+mod secret;
+mod silence;
+mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub use options::{Options, Role};
+pub use transport::Transport;
 
 use crate::call::CallError;
+use silence::Silence;
 
 /// The oldest JetStream API that keeps the promises made here (nats-server 2.12).
 pub const LEAST_API_LEVEL: usize = 2;
@@ -30,6 +37,39 @@ pub enum ConnectError {
         /// What the system said.
         #[source]
         source: std::io::Error,
+    },
+    /// Others may read a file with a secret.
+    #[error("{path} may be read by others (mode {mode:o}): chmod 600 {path}")]
+    Open {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It is no address of a server.
+    #[error("`{url}` is no address of a NATS server: expected tls://HOST:PORT or nats://HOST:PORT")]
+    Url {
+        /// What was given, without user information.
+        url: String,
+    },
+    /// Programs' arguments can be read by everybody on the machine.
+    #[error(
+        "the URL of the NATS server {server} holds a password, which any process here could read: \
+         take it out and name a file by --nats-creds"
+    )]
+    PasswordInUrl {
+        /// The server, without user information.
+        server: String,
+    },
+    /// Whoever is on the way could read and change everything.
+    #[error(
+        "NATS at {server} is not on this machine and would be spoken to without TLS: give the \
+         authority's certificate by --nats-ca FILE (nats/deploy/README.md makes one), or \
+         --nats-plaintext where the network itself encrypts"
+    )]
+    Plaintext {
+        /// The server.
+        server: String,
     },
     /// No server answered in time, or it refused the credentials.
     #[error("connecting to NATS at {servers}")]
@@ -77,7 +117,14 @@ pub struct Connection {
 #[derive(Debug, Clone)]
 pub struct Bus {
     pub(crate) client: async_nats::Client,
+    line: Arc<Line>,
+}
+
+/// What all clones of a bus know of the connection.
+#[derive(Debug)]
+struct Line {
     connection: watch::Receiver<Connection>,
+    silence: Silence,
 }
 
 impl Bus {
@@ -87,21 +134,38 @@ impl Bus {
     /// See [`ConnectError`].
     pub async fn connect(options: Options) -> Result<Self, ConnectError> {
         let servers = options.servers_text();
+        let deadline = Instant::now() + options.has_patience();
+        let silence = Silence::of(options.how_many_servers());
         let (sender, connection) = watch::channel(Connection {
             generation: 0,
             up: false,
         });
         let client = options.establish(Arc::new(sender)).await?;
-        let bus = Self { client, connection };
+        let line = Arc::new(Line {
+            connection,
+            silence,
+        });
+        let bus = Self { client, line };
         bus.up().await;
-        bus.refuse_old_server(servers).await?;
+        bus.refuse_old_server(servers, deadline).await?;
         Ok(bus)
     }
 
-    async fn refuse_old_server(&self, servers: String) -> Result<(), ConnectError> {
-        let level = match self.probe().await {
-            Ok(level) => level,
-            Err(source) => return Err(ConnectError::JetStream { servers, source }),
+    async fn refuse_old_server(
+        &self,
+        servers: String,
+        deadline: Instant,
+    ) -> Result<(), ConnectError> {
+        let level = loop {
+            match self.probe().await {
+                Ok(level) => break level,
+                // A cluster that is just starting has no leader yet.
+                Err(error) if error.is_temporary() && Instant::now() < deadline => {
+                    tracing::debug!(%error, "JetStream is not there yet");
+                    self.pause_or_reconnected().await;
+                }
+                Err(source) => return Err(ConnectError::JetStream { servers, source }),
+            }
         };
         if level >= LEAST_API_LEVEL {
             return Ok(());
@@ -134,7 +198,7 @@ impl Bus {
 
     /// How the connection stands, and when that changes.
     pub fn connection(&self) -> watch::Receiver<Connection> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.line.connection.clone();
         // A clone would report everything since the first connection as news.
         connection.mark_unchanged();
         connection
@@ -142,7 +206,7 @@ impl Bus {
 
     /// Whether the connection is up now.
     pub fn is_up(&self) -> bool {
-        self.connection.borrow().up
+        self.line.connection.borrow().up
     }
 
     /// Waits until the connection is up.
@@ -160,6 +224,21 @@ impl Bus {
         {
             self.up().await;
         }
+    }
+
+    /// Notes that a question was not answered, and goes to another server where there is one: this
+    /// one may be cut off from the others, which no connection to it shows.
+    pub(crate) async fn not_answered(&self) {
+        if self.line.silence.leave()
+            && let Err(error) = self.client.force_reconnect().await
+        {
+            tracing::debug!(%error, "the connection is closed");
+        }
+    }
+
+    /// Whether the server is one of a cluster.
+    pub fn is_clustered(&self) -> bool {
+        self.client.server_info().cluster.is_some()
     }
 
     /// The version of the server, as it says.

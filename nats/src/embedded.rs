@@ -18,8 +18,8 @@
 
 mod binary;
 mod config;
-mod credentials;
-mod permissions;
+pub(crate) mod credentials;
+pub(crate) mod permissions;
 mod store;
 mod supervisor;
 

@@ -4,7 +4,7 @@
 //!  append(expected 7, evt-a) ──► ack                 Stored
 //!                            ──► 10071 ─► first event after 7 is …  evt-a ► Repeated
 //!                            │                                      other ► Conflict
-//!                            ──► 10164               another write is in flight: the same again
+//!                            ──► 10158, 10164        a write is in flight: the same again
 //!                            ──► nothing             ambiguous: the same again, told by evt-a
 //! ```
 //!

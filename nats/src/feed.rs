@@ -3,7 +3,7 @@
 //! An ephemeral pull consumer in the server's memory. Two large requests are kept open, so that
 //! the server always has one to fill and at most two batches are in memory here. The feed closes
 //! itself when the connection was lost, the consumer is gone, or the server has not been heard for
-//! 12 s; its owner opens it again where it left off.
+//! 5 s; its owner opens it again where it left off.
 
 pub(crate) mod control;
 mod message;
@@ -29,9 +29,9 @@ const BATCH_BYTES: u64 = 4 << 20;
 /// How long a request stays open.
 const EXPIRES: Duration = Duration::from_secs(30);
 /// How often the server says that it is there.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long it may say nothing.
-const SILENCE: Duration = Duration::from_secs(12);
+const SILENCE: Duration = Duration::from_secs(5);
 /// After how long without a reader the server forgets the consumer.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 

@@ -15,9 +15,10 @@
 //!
 //! Every handle is cheap to clone and may be shared between tasks.
 //!
-//! * [`connect`]: `Bus::connect(Options::new(["nats://127.0.0.1:4222"], Role::Worker(node))
-//!   .seed_file(path)).await?`. Waits up to 10 s for the server, refuses one that is too old, and
-//!   reconnects for ever after that. `bus.is_up()`, `bus.probe().await`, `bus.drain().await`.
+//! * [`connect`]: `Bus::connect(Options::new(["tls://nats-a:4222", "tls://nats-b:4222"],
+//!   Role::Worker(node)).seed_file(path).transport(Transport { authority, .. })).await?`. Waits up to 10 s
+//!   for a server, refuses one that is too old, and plain TCP beyond this machine; reconnects for
+//!   ever after that, to the next server where one does not answer. `bus.is_up()`, `bus.probe().await`, `bus.drain().await`.
 //! * [`topology`]: `topology::ensure(&bus, Replicas(1)).await?` makes the streams or refuses with
 //!   a diff.
 //! * [`event_log`]: `log.append(Expected::At(7), &NewEvent::of(&envelope)?).await?` answers
@@ -53,6 +54,8 @@
 //! * [`embedded`]: `Embedded::start(EmbeddedOptions::new(folder).worker(node, provider)).await?`,
 //!   `embedded.options(Role)`, `embedded.seed_file(Role)`, `embedded.url()`, `embedded.stop().await`.
 //! * [`NodeHome`]: a worker's folder; `NodeHome::of(home, provider)?.node()?` is who it is.
+//! * [`cluster`]: `cluster::init(&plan)?` makes the files of a cluster of servers and of those who
+//!   connect to it.
 //! * `testing` (feature `testing`): `TestServer::start().await`, `server.bus().await`,
 //!   `server.worker_bus().await`, `server.kill()`, `server.restart().await`.
 //!
@@ -66,6 +69,7 @@
 mod bucket;
 mod call;
 pub mod clock;
+pub mod cluster;
 pub mod command_queue;
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -94,7 +98,7 @@ pub mod user_values;
 
 pub use call::CallError;
 pub use command_queue::{CommandConsumer, CommandQueue, Delivery, Published};
-pub use connect::{Bus, ConnectError, Options, Role};
+pub use connect::{Bus, ConnectError, Options, Role, Transport};
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use event_log::{Append, AppendError, Expected, Log, LogInfo, NewEvent, ReadError, Recorded};
 pub use heartbeat::Heartbeats;

@@ -32,6 +32,20 @@ pub enum NodeIdentityError {
         #[source]
         source: io::Error,
     },
+    /// It is somebody else already.
+    #[error(
+        "{} says {found}, and this worker is to be {told}: take credentials made for {found}, or \
+         remove the file to become a new node, whose machines are nobody's",
+        path.display()
+    )]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// Who it is.
+        found: NodeId,
+        /// Who it is to be.
+        told: NodeId,
+    },
     /// The file holds no id. It is not replaced: the machines of this node would be nobody's.
     #[error("{} holds no node id; restore it, or remove it to become a new node", path.display())]
     Unreadable {
@@ -67,6 +81,24 @@ impl NodeHome {
                 source,
             }),
         }
+    }
+
+    /// Becomes the node that was decided on elsewhere: whoever made this worker's user on the bus
+    /// gave it that node's rights.
+    ///
+    /// # Errors
+    /// When it is another node already, or see [`NodeIdentityError`].
+    pub fn be(&self, told: NodeId) -> Result<(), NodeIdentityError> {
+        let path = self.folder.join("node");
+        if !path.exists() {
+            return private_file::write(&path, format!("{told}\n").as_bytes())
+                .map_err(|source| NodeIdentityError::File { path, source });
+        }
+        let found = self.node()?;
+        if found == told {
+            return Ok(());
+        }
+        Err(NodeIdentityError::Other { path, found, told })
     }
 
     /// The folder.
@@ -108,6 +140,16 @@ mod tests {
         assert_eq!(home.node().unwrap(), node);
         let other = NodeHome::of(folder.path(), Provider::Process).unwrap();
         assert_ne!(other.node().unwrap(), node);
+        home.be(node).unwrap();
+        let told = NodeId::from_uuid(Uuid::now_v7());
+        let refused = home.be(told).unwrap_err();
+        assert!(
+            matches!(refused, NodeIdentityError::Other { .. }),
+            "{refused}"
+        );
+        let new = NodeHome::open(folder.path().join("new")).unwrap();
+        new.be(told).unwrap();
+        assert_eq!(new.node().unwrap(), told);
         fs::write(home.folder().join("node"), "scribble").unwrap();
         assert!(matches!(
             home.node(),

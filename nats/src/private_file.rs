@@ -1,9 +1,18 @@
-//! Files nobody else can read: keys, seeds, configuration that names them.
+//! Files and folders nobody else can look into: keys, seeds, configuration that names them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+
+/// Makes a folder for its owner only, or makes one that is there so.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o700))
+}
 
 /// Writes one whole or not at all.
 ///
@@ -37,11 +46,14 @@ mod tests {
 
     #[test]
     fn files_are_private() {
-        use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         write(&path, b"x").unwrap();
         let mode = std::fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        let inner = folder.path().join("a/b");
+        super::folder(&inner).unwrap();
+        let mode = std::fs::metadata(inner).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 }

@@ -1,4 +1,8 @@
-//! A nats-server of a test's own: free port, temporary store, gone with the test.
+//! Nats-servers of a test's own, gone with the test: one on a free port, or three as a cluster.
+
+mod hosts;
+pub mod outside;
+mod trio;
 
 mod messages;
 
@@ -15,6 +19,8 @@ use crate::call::CallError;
 use crate::connect::{Bus, Options, Role};
 use crate::embedded::{ChildState, Durability, Embedded, EmbeddedError, EmbeddedOptions};
 use crate::topology::{self, Replicas};
+
+pub use trio::{Trio, TrioError};
 
 /// Publishes these bytes as they are and waits until a stream has them, or refuses them: what a
 /// program that has lost its mind would do.

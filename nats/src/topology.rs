@@ -27,6 +27,7 @@ pub use ensure::ensure;
 pub use streams::wanted;
 
 use crate::call::CallError;
+use crate::connect::Bus;
 
 /// The stream of events: the truth.
 pub const EVENTS: &str = "NEXUS_EVENTS";
@@ -51,6 +52,13 @@ pub const TICKETS: &str = "nexus_tickets";
 /// On how many servers each message is kept: 1 on a laptop, 3 or 5 in a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replicas(pub usize);
+
+impl Replicas {
+    /// As many as there should be on this bus, where nobody said: three in a cluster.
+    pub fn fit_for(bus: &Bus) -> Self {
+        Self(if bus.is_clustered() { 3 } else { 1 })
+    }
+}
 
 /// Why the streams are not as they must be.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +94,9 @@ impl fmt::Display for Diff<'_> {
                 f.write_str("\n")?;
             }
             write!(f, "  {difference}")?;
+            if difference.setting == compare::REPLICAS {
+                write!(f, " (or start with --nats-replicas {})", difference.found)?;
+            }
         }
         Ok(())
     }

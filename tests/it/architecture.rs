@@ -33,6 +33,8 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "nexus-control-plane",
             "nexus-workers",
             "nexus-cli",
+            // What it reads of others, tried by itself.
+            "nexus-init",
         ],
     ),
 ];

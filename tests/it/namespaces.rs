@@ -159,6 +159,8 @@ fn nexusd(hosts: &Hosts, home: &Path, hidden: &Path) -> anyhow::Result<Command> 
         .args(["daemon", "--listen", "127.0.0.1:0", "--worker", "none"])
         .args(["--ssh-listen", "off"])
         .env("NEXUS_HOME", home)
+        // The cable is between two namespaces of one machine; TLS is `cluster`'s.
+        .env("NEXUS_NATS_PLAINTEXT", "true")
         .env("NEXUS_NATS_URL", format!("nats://{CONTROL}:{NATS}"));
     Ok(command)
 }
@@ -169,6 +171,8 @@ fn nexus_worker(hosts: &Hosts, home: &Path) -> anyhow::Result<Command> {
         .args(["--provider", "process"])
         .env("NEXUS_HOME", home)
         .env("NEXUS_BIN_DIR", binaries::folder()?)
+        // The cable is between two namespaces of one machine; TLS is `cluster`'s.
+        .env("NEXUS_NATS_PLAINTEXT", "true")
         .env("NEXUS_NATS_URL", format!("nats://{CONTROL}:{NATS}"));
     Ok(command)
 }

@@ -186,6 +186,21 @@ impl Engine {
             .filter(|pid| *pid > 0))
     }
 
+    /// Everything the engine tells of the container of `workspace`.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn inspect(&self, workspace: &str) -> anyhow::Result<Value> {
+        let Some((name, _)) = self.containers(workspace).await?.into_iter().next() else {
+            return Ok(Value::Null);
+        };
+        self.get(&format!(
+            "/containers/{}/json",
+            name.trim_start_matches('/')
+        ))
+        .await
+    }
+
     /// Names of every volume that holds `text`.
     ///
     /// # Errors

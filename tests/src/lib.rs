@@ -9,11 +9,13 @@
 //! [`plane::Plane`] is the whole system, [`client::Client`] its API, [`terminal`] a terminal as a
 //! page opens it, [`ways`] the ways in by SSH, each used through the stock programs ([`ssh`]) and
 //! compared with a bare server ([`sshd`]). [`cutter`] is a bad network,
-//! [`history`] a long log, [`bus`] the server it is in. [`repository`] makes git repositories to
-//! clone, [`docker`] asks the engine, [`skip`] says aloud what cannot be tried on this machine.
+//! [`history`] a long log, [`bus`] the server it is in, [`canary`] looks for secrets. [`repository`]
+//! makes git repositories to clone, [`docker`] asks the engine, [`skip`] says aloud what cannot be
+//! tried on this machine.
 
 pub mod binaries;
 pub mod bus;
+pub mod canary;
 pub mod chaos;
 pub mod client;
 pub mod cutter;

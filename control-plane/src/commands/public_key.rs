@@ -82,6 +82,21 @@ fn inner_kind(blob: &[u8]) -> Option<&[u8]> {
     (rest.len() > length).then(|| &rest[..length])
 }
 
+/// Reads any text; what is a key is one line, read as the same key again.
+#[cfg(feature = "testing")]
+pub(crate) fn read_public_key(text: &str) {
+    let Ok(key) = text.parse::<PublicKey>() else {
+        return;
+    };
+    assert!(
+        KINDS.iter().any(|kind| key.line.starts_with(kind)),
+        "{key:?}"
+    );
+    assert!(!key.line.contains(char::is_control), "{key:?}");
+    assert_eq!(key.line.split(' ').count(), 2, "{key:?}");
+    assert_eq!(key.line.parse(), Ok(key));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,8 +9,13 @@ use clap::{Parser, Subcommand};
 use nexus_events::spec::{Provider, SourceRules};
 use nexus_nats::link::Way;
 
+use super::cluster::ClusterArguments;
 use crate::settings::Settings;
 use crate::ssh::SshListen;
+
+mod nats;
+
+pub use nats::NatsArguments;
 
 /// Decides, records and tells what becomes of workspaces.
 #[derive(Debug, Parser)]
@@ -28,6 +33,9 @@ pub enum Command {
     Daemon(Box<DaemonArguments>),
     /// Makes the log of an empty home from a file of `nexus backup`, and ends
     Restore(RestoreArguments),
+    /// A cluster of NATS servers
+    #[command(subcommand)]
+    Cluster(ClusterArguments),
 }
 
 /// What to restore, and where.
@@ -71,28 +79,9 @@ pub struct DaemonArguments {
     /// Has the log used with this server's keys from now on, where it was with others
     #[arg(long)]
     pub replace_keys: bool,
-    /// The NATS server; without it one is started here
-    #[arg(long, env = "NEXUS_NATS_URL", value_name = "URL")]
-    pub nats_url: Option<String>,
-    /// The file with the nkey seed to connect with
-    #[arg(
-        long,
-        env = "NEXUS_NATS_CREDS",
-        value_name = "FILE",
-        requires = "nats_url"
-    )]
-    pub nats_creds: Option<PathBuf>,
-    /// The file with the nkey seed workers started here connect with
-    #[arg(
-        long,
-        env = "NEXUS_NATS_WORKER_CREDS",
-        value_name = "FILE",
-        requires = "nats_url"
-    )]
-    pub nats_worker_creds: Option<PathBuf>,
-    /// Copies of each stream, where the NATS servers are a cluster
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
-    pub nats_replicas: u8,
+    /// The NATS servers
+    #[command(flatten)]
+    pub nats: NatsArguments,
     /// Workers to start here: auto, none, or providers (docker,process)
     #[arg(
         long,
@@ -219,7 +208,7 @@ impl DaemonArguments {
             preview_domain: self.preview_domain.clone(),
             ssh_ports: self.ssh_ports.iter().map(|pool| pool.0.clone()).collect(),
             ssh_listen: self.ssh_listen,
-            on_this_machine: self.nats_url.is_none(),
+            on_this_machine: self.nats.url.is_empty(),
             // Files of this machine make sense while only this machine is served.
             sources: SourceRules {
                 hosts,
@@ -239,6 +228,7 @@ mod tests {
         match Arguments::try_parse_from(all)?.command {
             Command::Daemon(arguments) => Ok(*arguments),
             Command::Restore(arguments) => panic!("{arguments:?} is no daemon"),
+            Command::Cluster(_) => unreachable!("`daemon` was said"),
         }
     }
 

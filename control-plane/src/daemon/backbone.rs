@@ -1,15 +1,16 @@
 //! The log of a daemon: an nats-server of its own, or the one it is told of.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use nexus_events::spec::Provider;
 use nexus_nats::topology::{self, Replicas};
-use nexus_nats::{Bus, Embedded, EmbeddedOptions, NodeHome, Options, Role};
+use nexus_nats::{Bus, Embedded, EmbeddedOptions, NodeHome, Role, Transport};
 
-use super::DaemonArguments;
+use super::{DaemonArguments, NatsArguments};
 use crate::settings::Settings;
 
 /// A connection, and the child behind it where there is one.
@@ -25,8 +26,10 @@ pub(super) struct Connected {
 /// Where workers find the log, and which file holds the seed of each.
 #[derive(Debug, Clone)]
 pub(super) struct WorkerAccess {
-    pub(super) url: String,
+    urls: Vec<String>,
     seeds: Seeds,
+    /// Certificates, which are the host's and not the program's.
+    transport: Transport,
 }
 
 #[derive(Debug, Clone)]
@@ -38,8 +41,27 @@ enum Seeds {
 }
 
 impl WorkerAccess {
+    /// What the worker for `provider` is told: where, and which files.
+    pub(super) fn arguments(&self, provider: Provider) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec!["--nats-url".into(), self.urls.join(",").into()];
+        let files = [
+            ("--nats-creds", self.seed_file(provider)),
+            ("--nats-ca", self.transport.authority.as_deref()),
+            ("--nats-cert", self.transport.certificate.as_deref()),
+        ];
+        for (flag, path) in files {
+            if let Some(path) = path {
+                arguments.extend([flag.into(), path.into()]);
+            }
+        }
+        if self.transport.plaintext {
+            arguments.push("--nats-plaintext".into());
+        }
+        arguments
+    }
+
     /// What the worker for `provider` connects with.
-    pub(super) fn seed_file(&self, provider: Provider) -> Option<&Path> {
+    fn seed_file(&self, provider: Provider) -> Option<&Path> {
         match &self.seeds {
             Seeds::Own(seeds) => seeds.get(&provider).map(PathBuf::as_path),
             Seeds::Told(seed) => seed.as_deref(),
@@ -54,11 +76,15 @@ impl Connected {
         settings: &Settings,
         providers: &[Provider],
     ) -> anyhow::Result<Self> {
-        let connected = match &arguments.nats_url {
-            Some(url) => Self::to(url, arguments).await?,
-            None => Self::to_own(settings, providers).await?,
+        let connected = if arguments.nats.url.is_empty() {
+            Self::to_own(settings, providers).await?
+        } else {
+            Self::to(&arguments.nats).await?
         };
-        let replicas = Replicas(usize::from(arguments.nats_replicas));
+        let replicas = match arguments.nats.replicas {
+            Some(replicas) => Replicas(usize::from(replicas)),
+            None => Replicas::fit_for(&connected.bus),
+        };
         topology::ensure(&connected.bus, replicas)
             .await
             .context("making sure of the streams of the log")?;
@@ -90,8 +116,9 @@ impl Connected {
         let (bus, link) = tokio::try_join!(connect(), connect())?;
         let seed = |(provider, node)| (provider, embedded.seed_file(Role::Worker(node)));
         let worker = WorkerAccess {
-            url: embedded.url().to_owned(),
+            urls: vec![embedded.url().to_owned()],
             seeds: Seeds::Own(nodes.into_iter().map(seed).collect()),
+            transport: Transport::default(),
         };
         Ok(Self {
             bus,
@@ -101,20 +128,17 @@ impl Connected {
         })
     }
 
-    async fn to(url: &str, arguments: &DaemonArguments) -> anyhow::Result<Self> {
-        let mut options = Options::new([url], Role::ControlPlane);
-        if let Some(seed) = &arguments.nats_creds {
-            options = options.seed_file(seed);
-        }
+    async fn to(arguments: &NatsArguments) -> anyhow::Result<Self> {
         let connect = async || {
-            Bus::connect(options.clone())
+            Bus::connect(arguments.options())
                 .await
                 .context("connecting to NATS")
         };
         let (bus, link) = tokio::try_join!(connect(), connect())?;
         let worker = WorkerAccess {
-            url: url.to_owned(),
-            seeds: Seeds::Told(arguments.nats_worker_creds.clone()),
+            urls: arguments.url.clone(),
+            seeds: Seeds::Told(arguments.worker_creds.clone()),
+            transport: arguments.transport(),
         };
         Ok(Self {
             bus,

@@ -52,10 +52,9 @@ impl Workers {
                     .arg(provider.as_str())
                     .arg("--home")
                     .arg(&home);
-                command.arg("--nats-url").arg(&access.url);
-                if let Some(seed) = access.seed_file(provider) {
-                    command.arg("--nats-creds").arg(seed);
-                }
+                command.args(access.arguments(provider));
+                // Our own seed is in our environment: a worker is another user.
+                command.env_remove("NEXUS_NATS_CREDS");
                 // Ctrl-C is for us; workers are told when it is their turn.
                 command.stdin(Stdio::null()).process_group(0);
                 command

@@ -7,6 +7,8 @@ mod query;
 
 pub(crate) use body::Body;
 pub(crate) use query::Query;
+#[cfg(feature = "testing")]
+pub(crate) use query::parse as parse_query;
 
 use nexus_events::problem::FieldError;
 

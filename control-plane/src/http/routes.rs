@@ -34,3 +34,33 @@ pub(super) mod workspaces;
 
 pub(super) use logs::last_of as last_pieces;
 pub(super) use workspaces::workspace_ref;
+
+/// Reads any query string as each of these routes does. What is refused is told as a client is.
+#[cfg(feature = "testing")]
+pub(crate) fn read_queries(query: &str) {
+    use super::error::Refusal;
+    use super::extract::parse_query as parse;
+    use crate::queries::{OperationQuery, WorkspaceQuery};
+
+    let told = [
+        parse::<events::Wanted>(query).err(),
+        parse::<freshness::Fresher>(query).err(),
+        parse::<health::Probe>(query).err(),
+        parse::<logs::Wanted>(query).err(),
+        parse::<operations::Waiting>(query).err(),
+        parse::<OperationQuery>(query).err(),
+        parse::<settings::Whose>(query).err(),
+        parse::<terminal::Wanted>(query).err(),
+        parse::<timeline::Listing>(query).err(),
+        parse::<timeline::Wanted>(query).err(),
+        parse::<workspaces::Owner>(query).err(),
+        parse::<WorkspaceQuery>(query).err(),
+    ];
+    for refusal in told.iter().flatten() {
+        let refusal: &Refusal = refusal;
+        assert!(
+            !refusal.problem().errors.is_empty(),
+            "the parameter is named: {query:?}"
+        );
+    }
+}

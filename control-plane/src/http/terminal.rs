@@ -137,3 +137,9 @@ pub(crate) async fn serve(api: Api, socket: WebSocket, opening: Opening, standin
         leavings.note(workspace, session, client);
     }
 }
+/// Reads any bytes, as what a viewer sends and as what it is shown.
+#[cfg(feature = "testing")]
+pub(crate) fn read_any(bytes: &[u8]) {
+    codec::read_frames(bytes);
+    text::decode_cut(bytes);
+}

@@ -104,6 +104,22 @@ impl Naming {
     }
 }
 
+/// Reads any text; what names a preview is the host that is written so.
+#[cfg(feature = "testing")]
+pub(crate) fn read_host(text: &str) {
+    let naming = Naming::new("preview.localhost", 3001);
+    for found in [naming.host_in(text), naming.of_origin(text)]
+        .into_iter()
+        .flatten()
+    {
+        assert_ne!(found.port, 0);
+        assert_eq!(naming.of_origin(&naming.origin(found)), Some(found));
+        let bare = text.rsplit("//").next().unwrap_or_default();
+        let label = bare.split('.').next().unwrap_or_default();
+        assert_eq!(label.to_ascii_lowercase(), found.label(), "{text:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,8 +25,8 @@ use crate::subject::{CommandSubject, Route};
 use crate::topology::COMMANDS;
 
 const EXPIRES: Duration = Duration::from_secs(30);
-const HEARTBEAT: Duration = Duration::from_secs(5);
-const SILENCE: Duration = Duration::from_secs(12);
+const HEARTBEAT: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(5);
 /// Before the consumer is looked up again: a server that ends each request is not flooded.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -38,7 +38,7 @@ pub struct CommandConsumer {
 
 #[derive(Debug)]
 enum Source {
-    Bus(BusConsumer),
+    Bus(Box<BusConsumer>),
     Memory {
         queue: MemoryQueue,
         line: Line,
@@ -97,7 +97,7 @@ impl CommandQueue {
                     open: None,
                 };
                 consumer.open().await?;
-                Source::Bus(consumer)
+                Source::Bus(Box::new(consumer))
             }
             Kind::Memory(queue, line) => Source::Memory {
                 queue: queue.clone(),

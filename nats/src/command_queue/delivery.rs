@@ -117,7 +117,7 @@ pub struct Delivery {
 /// Where the command is held.
 #[derive(Debug, Clone)]
 enum Held {
-    Bus(Bus, Received),
+    Bus(Box<Bus>, Received),
     Memory {
         queue: MemoryQueue,
         line: Line,
@@ -134,7 +134,12 @@ impl Delivery {
         command: WorkCommand,
     ) -> Self {
         let attempts = received.attempts;
-        Self::holding(Held::Bus(bus, received), subject, command, attempts)
+        Self::holding(
+            Held::Bus(Box::new(bus), received),
+            subject,
+            command,
+            attempts,
+        )
     }
 
     pub(super) fn in_memory(queue: MemoryQueue, line: Line, taken: Taken) -> Self {

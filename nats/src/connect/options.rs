@@ -10,12 +10,18 @@ use nexus_events::id::NodeId;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::ring::Ring;
+use super::secret;
+use super::transport::Transport;
 use super::{ConnectError, Connection};
 
 /// The pause after the first attempt, and the longest: a server that was just started here is
 /// there in some milliseconds, another one may take long.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// Between two signs of life. A server that misses three is left: one that was cut off, whose
+/// connection nobody closes, is noticed within 8 s.
+const PING: Duration = Duration::from_secs(2);
 
 /// Who connects. Each is a NATS user of its own with its own rights and inbox
 /// (`embedded/permissions.rs`).
@@ -58,16 +64,18 @@ pub struct Options {
     servers: Vec<String>,
     role: Role,
     seed_file: Option<PathBuf>,
+    transport: Transport,
     patience: Duration,
 }
 
 impl Options {
-    /// To one of `servers` (`nats://host:port`), without credentials.
+    /// To any of `servers` (`nats://host:port`, or `tls://host:port`), without credentials.
     pub fn new(servers: impl IntoIterator<Item = impl Into<String>>, role: Role) -> Self {
         Self {
             servers: servers.into_iter().map(Into::into).collect(),
             role,
             seed_file: None,
+            transport: Transport::default(),
             patience: Duration::from_secs(10),
         }
     }
@@ -79,11 +87,26 @@ impl Options {
         self
     }
 
+    /// Over TLS or not, and which certificates count.
+    #[must_use]
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
     /// How long to wait for the first connection (10 s unless told).
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    pub(super) const fn how_many_servers(&self) -> usize {
+        self.servers.len()
+    }
+
+    pub(super) const fn has_patience(&self) -> Duration {
+        self.patience
     }
 
     /// The servers for messages: what follows the last `@`, so that no password is printed.
@@ -97,10 +120,16 @@ impl Options {
         connection: Arc<watch::Sender<Connection>>,
     ) -> Result<async_nats::Client, ConnectError> {
         let deadline = Instant::now() + self.patience;
-        let seed = self.seed()?;
+        let seed = match &self.seed_file {
+            Some(path) => Some(secret::seed(path)?),
+            None => None,
+        };
+        let secured = self.transport.check(&self.servers)?;
+        let ring = Ring::default();
         let mut pause = FIRST_PAUSE;
         loop {
             let options = self.client_options(seed.clone(), Arc::clone(&connection));
+            let options = ring.turn(self.transport.apply(options, secured));
             match options.connect(self.servers.as_slice()).await {
                 Ok(client) => return Ok(client),
                 Err(source) if Instant::now() + pause >= deadline => {
@@ -116,21 +145,6 @@ impl Options {
         }
     }
 
-    fn seed(&self) -> Result<Option<String>, ConnectError> {
-        let Some(path) = &self.seed_file else {
-            return Ok(None);
-        };
-        let wrong = |source| ConnectError::Seed {
-            path: path.clone(),
-            source,
-        };
-        let text = std::fs::read_to_string(path).map_err(wrong)?;
-        let seed = text.trim().to_owned();
-        nkeys::KeyPair::from_seed(&seed)
-            .map_err(|error| wrong(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;
-        Ok(Some(seed))
-    }
-
     fn client_options(
         &self,
         seed: Option<String>,
@@ -143,9 +157,9 @@ impl Options {
         options
             .name(format!("nexus-{}", self.role))
             .custom_inbox_prefix(self.role.inbox())
-            .ping_interval(Duration::from_secs(10))
+            .ping_interval(PING)
             .request_timeout(Some(Duration::from_secs(10)))
-            .connection_timeout(Duration::from_secs(3))
+            .connection_timeout(Duration::from_secs(2))
             .max_reconnects(None)
             .reconnect_delay_callback(reconnect_delay)
             .event_callback(move |event| {

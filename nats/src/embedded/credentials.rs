@@ -12,14 +12,14 @@ use crate::connect::Role;
 
 /// Who may connect. Each worker is somebody else, with the rights of its node alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum User {
+pub(crate) enum User {
     ControlPlane,
     Cli,
     Worker { node: NodeId, provider: Provider },
 }
 
 impl User {
-    pub(super) const fn role(self) -> Role {
+    pub(crate) const fn role(self) -> Role {
         match self {
             Self::ControlPlane => Role::ControlPlane,
             Self::Cli => Role::Cli,

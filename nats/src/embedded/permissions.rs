@@ -20,7 +20,7 @@ use crate::subject::{CommandSubject, Route};
 use crate::topology::{COMMANDS, EVENTS, LOGS, NODES, PARKED, REFUSALS};
 
 /// The permissions of `user`, as the server's configuration has them.
-pub(super) fn of(user: User) -> Value {
+pub(crate) fn of(user: User) -> Value {
     let (publish, deny) = match user {
         User::ControlPlane => control_plane(),
         User::Worker { node, provider } => (worker(node, provider), Vec::new()),

@@ -1,9 +1,8 @@
 //! The folder of the embedded server: private, locked, with a port of its own.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::sleep;
@@ -54,10 +53,7 @@ impl StoreLock {
 
 /// Makes a folder nobody else can look into.
 pub(super) fn private_folder(path: &Path) -> Result<(), EmbeddedError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(file("making the folder", path))?;
-    let private = std::fs::Permissions::from_mode(0o700);
-    std::fs::set_permissions(path, private).map_err(file("making private the folder", path))
+    private_file::folder(path).map_err(file("making the private folder", path))
 }
 
 /// Writes a file nobody else can read, whole or not at all.

@@ -12,15 +12,12 @@ use crate::call::CallError;
 
 /// How long an append may take in all. A leader's loss takes 4 to 7 s.
 const BUDGET: Duration = Duration::from_secs(15);
-/// How long one publish waits for its answer.
-const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long one publish waits for its answer. The same append again costs nothing but the asking,
+/// and what was sent to a leader that is gone is never answered.
+const ATTEMPT: Duration = Duration::from_secs(2);
 
 /// The expectation does not hold.
 pub(crate) const WRONG_LAST_SEQUENCE: u64 = 10071;
-/// Another write to the subject is in flight; nothing is said about the expectation.
-const WRITE_IN_FLIGHT: u64 = 10164;
-/// The cluster has no leader at the moment, or is overloaded.
-const NOT_NOW: [u64; 3] = [10008, 10009, 503];
 
 #[derive(Deserialize)]
 struct Acknowledgement {
@@ -77,11 +74,8 @@ impl StreamLog {
             Ok(ack) => Ok(Append::Stored { sequence: ack.seq }),
             Err(error) => match error.code() {
                 Some(WRONG_LAST_SEQUENCE) => self.retry_or_conflict(expected, event).await,
-                Some(WRITE_IN_FLIGHT) => Err(Failed::Now(error)),
-                Some(code) if NOT_NOW.contains(&code) => Err(Failed::Now(error)),
-                Some(_) => Err(Failed::For(refused(event, error))),
-                None if error.is_temporary() => Err(Failed::Now(error)),
-                None => Err(Failed::For(refused(event, error))),
+                Some(_) | None if error.is_temporary() => Err(Failed::Now(error)),
+                Some(_) | None => Err(Failed::For(refused(event, error))),
             },
         }
     }

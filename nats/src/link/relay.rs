@@ -30,7 +30,7 @@
 pub(crate) mod address;
 pub(super) mod answer;
 pub(super) mod dial;
-mod frame;
+pub(crate) mod frame;
 mod incoming;
 mod outgoing;
 mod pool;

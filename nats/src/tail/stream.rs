@@ -1,6 +1,9 @@
 //! Following the log on a server.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{Next, TailError};
 use crate::call::CallError;
@@ -10,11 +13,17 @@ use crate::feed::{Fed, Feed, FeedMessage, Start};
 use crate::stored::stored_at;
 use crate::topology::EVENTS;
 
+/// How long a leader may believe to be one: it looks every 10 s whether it has heard from the others
+/// in the last 10 s.
+const DEPOSED: Duration = Duration::from_secs(30);
+
 #[derive(Debug)]
 pub(super) struct StreamTail {
     bus: Bus,
     feed: Feed,
     created: Option<Timestamp>,
+    /// Since when the log is said to be shorter than what was read.
+    shorter: Option<Instant>,
 }
 
 impl StreamTail {
@@ -24,6 +33,7 @@ impl StreamTail {
             bus,
             feed,
             created: None,
+            shorter: None,
         }
     }
 
@@ -71,12 +81,26 @@ impl StreamTail {
             });
         }
         if info.last_sequence < position {
-            return Err(TailError::Shorter {
-                read: position,
-                last: info.last_sequence,
-            });
+            let last = info.last_sequence;
+            return self.is_shorter(position, last).map(Err);
         }
+        self.shorter = None;
         Ok(self.feed.open(Start::At(position + 1)).await)
+    }
+}
+
+impl StreamTail {
+    /// A leader that was cut off from its cluster and does not know it yet says the same as a log
+    /// that has lost events; only the first one is replaced.
+    fn is_shorter(&mut self, read: u64, last: u64) -> Result<CallError, TailError> {
+        let since = *self.shorter.get_or_insert_with(Instant::now);
+        if !self.bus.is_clustered() || since.elapsed() > DEPOSED {
+            return Err(TailError::Shorter { read, last });
+        }
+        Ok(CallError::Absent {
+            attempt: "following the log",
+            cause: format!("its leader ends at {last}, and {read} was read"),
+        })
     }
 }
 

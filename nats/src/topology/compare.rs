@@ -12,9 +12,12 @@ const SAFE: [&str; 7] = [
     "max_bytes",
     "max_msg_size",
     "duplicate_window",
-    "num_replicas",
+    REPLICAS,
     "allow_direct",
 ];
+
+/// On how many servers: more of them is safe.
+pub(super) const REPLICAS: &str = "num_replicas";
 
 /// Settings that are the operator's, or the server's own notes.
 const THEIRS: [&str; 5] = [
@@ -72,13 +75,18 @@ pub(super) fn compare(wanted: &Config, found: &Config) -> Result<Drift, serde_js
             wanted: want,
             found: have,
         };
-        if SAFE.contains(&name.as_str()) {
+        if SAFE.contains(&name.as_str()) && !takes_copies_away(&difference) {
             drift.safe.push(difference);
         } else {
             drift.unsafe_to_change.push(difference);
         }
     }
     Ok(drift)
+}
+
+/// Fewer copies than there are: whoever asks for that has forgotten to say how many.
+fn takes_copies_away(difference: &Difference) -> bool {
+    difference.setting == REPLICAS && difference.wanted.as_u64() < difference.found.as_u64()
 }
 
 fn settings(config: &Config) -> Result<Map<String, Value>, serde_json::Error> {

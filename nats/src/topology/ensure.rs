@@ -1,8 +1,11 @@
 //! Making the streams what they are to be, or saying why not.
 
+use std::time::Duration;
+
 use async_nats::jetstream::stream::Config;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::compare::compare;
 use super::{Replicas, TopologyError, wanted};
@@ -19,25 +22,44 @@ struct Info {
     config: Config,
 }
 
+/// How long a cluster may take to gather.
+const GATHERING: Duration = Duration::from_secs(30);
+
 /// Makes every stream that is missing, updates what is safe to update, and checks the rest.
-/// Any number of replicas may do this at the same time.
+/// Any number of replicas may do this at the same time. A cluster that is not complete yet is
+/// waited for.
 ///
 /// # Errors
 /// See [`TopologyError`]. Streams before the one that failed have been seen to.
 pub async fn ensure(bus: &Bus, replicas: Replicas) -> Result<(), TopologyError> {
+    let deadline = Instant::now() + GATHERING;
     for config in wanted(replicas) {
-        let stream = config.name.clone();
-        let call = |source| TopologyError::Call {
-            stream: stream.clone(),
-            source,
-        };
-        let found = match find(bus, &config.name).await.map_err(call)? {
-            Some(found) => found,
-            None => create(bus, &config).await.map_err(call)?,
-        };
-        reconcile(bus, config, found).await?;
+        loop {
+            match see_to(bus, &config).await {
+                Err(TopologyError::Call { stream, source })
+                    if source.is_temporary() && Instant::now() < deadline =>
+                {
+                    tracing::info!(stream, error = %source, "waiting for NATS");
+                    bus.pause_or_reconnected().await;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
+        }
     }
     Ok(())
+}
+
+async fn see_to(bus: &Bus, config: &Config) -> Result<(), TopologyError> {
+    let call = |source| TopologyError::Call {
+        stream: config.name.clone(),
+        source,
+    };
+    let found = match find(bus, &config.name).await.map_err(call)? {
+        Some(found) => found,
+        None => create(bus, config).await.map_err(call)?,
+    };
+    reconcile(bus, config.clone(), found).await
 }
 
 async fn find(bus: &Bus, name: &str) -> Result<Option<Config>, CallError> {

@@ -1,5 +1,7 @@
 //! Connecting: what is refused, and in which words.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use nexus_nats::{Bus, ConnectError, Options, Role};
@@ -50,16 +52,24 @@ async fn a_server_without_an_api_level_is_refused_by_version() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_not_there_is_named_without_its_password() {
-    let options = Options::new(["nats://ada:secret@127.0.0.1:9"], Role::Cli)
-        .patience(Duration::from_millis(100));
-    let error = soon("giving up", Bus::connect(options))
+async fn a_server_that_is_not_there_is_named() {
+    let options =
+        Options::new(["nats://127.0.0.1:9"], Role::Cli).patience(Duration::from_millis(100));
+    let error = soon("giving up", Bus::connect(options)).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Connect { .. }), "{error:?}");
+    assert!(error.to_string().contains("127.0.0.1:9"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_in_a_url_is_refused_and_not_shown() {
+    let options = Options::new(["nats://ada:secret@127.0.0.1:9"], Role::Cli);
+    let error = soon("the refusal", Bus::connect(options))
         .await
-        .unwrap_err()
-        .to_string();
+        .unwrap_err();
+    let text = format!("{error} {error:?}");
     assert!(
-        error.contains("127.0.0.1:9") && !error.contains("secret"),
-        "{error}"
+        text.contains("127.0.0.1:9") && text.contains("--nats-creds") && !text.contains("secret"),
+        "{text}"
     );
 }
 
@@ -73,9 +83,18 @@ async fn a_seed_that_cannot_be_read_is_named_and_not_shown() {
                 .seed_file(&path),
         )
     };
+    let mode = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
     let missing = connect().await.unwrap_err();
     assert!(missing.to_string().contains("worker.nk"), "{missing}");
     std::fs::write(&path, "SUNOTASEED").unwrap();
+    mode(0o640);
+    let open = connect().await.unwrap_err();
+    assert!(
+        matches!(open, ConnectError::Open { mode: 0o640, .. }),
+        "{open:?}"
+    );
+    assert!(open.to_string().contains("chmod 600"), "{open}");
+    mode(0o600);
     let wrong = connect().await.unwrap_err();
     assert!(matches!(wrong, ConnectError::Seed { .. }), "{wrong:?}");
     assert!(!format!("{wrong:?}").contains("NOTASEED"), "{wrong:?}");

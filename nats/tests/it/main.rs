@@ -3,6 +3,7 @@
 
 mod append;
 mod buckets;
+mod cluster;
 mod command_queue;
 mod connect;
 mod embedded;

@@ -104,6 +104,26 @@ fn told(ask: serde_json::Result<TerminalAsk>) -> Said {
     }
 }
 
+/// Reads any bytes as a frame of either kind in either protocol.
+#[cfg(feature = "testing")]
+pub(super) fn read_frames(bytes: &[u8]) {
+    let mut messages = vec![Message::Binary(Bytes::copy_from_slice(bytes))];
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        messages.push(Message::Text(text.to_owned().into()));
+    }
+    for message in messages {
+        for protocol in [Protocol::Binary, Protocol::Json] {
+            match protocol.read(message.clone()) {
+                Said::Resized(size) => assert!(size.columns > 0 && size.rows > 0),
+                Said::Typed(typed) => assert!(typed.len() <= MOST_INCOMING),
+                Said::TooLarge => assert!(bytes.len() > MOST_INCOMING),
+                Said::Farewell => panic!("nobody said good-bye"),
+                Said::Ping(_) | Said::Ack(_) | Said::Nothing | Said::Wrong(_) => {}
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,6 +36,23 @@ impl TextDecoder {
     }
 }
 
+/// Decodes any bytes whole and cut in two: the text is the same, and what waits for its rest is
+/// shorter than a character.
+#[cfg(feature = "testing")]
+pub(super) fn decode_cut(bytes: &[u8]) {
+    let mut whole = TextDecoder::default();
+    let expected = whole.decode(bytes);
+    let cut = bytes
+        .first()
+        .map_or(0, |first| usize::from(*first) % bytes.len());
+    let (first, second) = bytes.split_at(cut);
+    let mut decoder = TextDecoder::default();
+    let text = decoder.decode(first) + &decoder.decode(second);
+    assert_eq!(text, expected);
+    assert_eq!(decoder.begun, whole.begun);
+    assert!(whole.begun.len() < 4);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

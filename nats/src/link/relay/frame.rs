@@ -164,6 +164,21 @@ fn cut(reason: &str) -> &str {
     &reason[..reason.floor_char_boundary(REASON)]
 }
 
+/// Reads any bytes; what is a frame is written and read as the same one again.
+#[cfg(feature = "testing")]
+pub(crate) fn read_and_write(bytes: &[u8]) {
+    let Some(frame) = Frame::decode(&Bytes::copy_from_slice(bytes)) else {
+        return;
+    };
+    if let Frame::Reset { reason } = &frame {
+        assert!(reason.len() <= REASON, "a reason is cut");
+    }
+    let again = Frame::decode(&frame.encode());
+    // What is not spoken here is not written either.
+    let expected = (frame != Frame::Foreign).then_some(frame);
+    assert_eq!(again, expected);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

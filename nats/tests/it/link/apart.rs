@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nexus_nats::link::{LinkListen, LinkOptions, LinkStream, Links, Way, serve};
 use nexus_nats::testing::TestServer;
-use nexus_nats::{Bus, Options, Role};
+use nexus_nats::{Bus, Options, Role, Transport};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -53,7 +53,12 @@ async fn worker(
     // Somebody listens here, and nobody gets there from outside.
     let listener = TcpListener::bind((WORKER, 0)).await.unwrap();
     closed.send(listener.local_addr().unwrap()).unwrap();
-    let options = Options::new([format!("nats://{PLANE}:{NATS}")], Role::Worker(node()));
+    let plain = Transport {
+        plaintext: true,
+        ..Transport::default()
+    };
+    let options =
+        Options::new([format!("nats://{PLANE}:{NATS}")], Role::Worker(node())).transport(plain);
     let bus = Bus::connect(options.seed_file(seed)).await.unwrap();
     let (doors, mut inside) = TestDoors::new();
     tokio::spawn(async move {

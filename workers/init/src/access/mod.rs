@@ -8,6 +8,8 @@ mod policy;
 
 pub(crate) use self::login::{Login, Permits};
 pub(crate) use self::policy::Policy;
+#[cfg(feature = "testing")]
+pub(crate) use self::policy::{read_document, read_lines};
 
 use std::fs;
 use std::io::{self, Write};

@@ -126,6 +126,40 @@ fn parse_host(line: &str) -> Option<Certificate> {
     }
 }
 
+/// Reads any lines as keys, authorities and host certificates; what is none lets nobody in.
+#[cfg(feature = "testing")]
+pub(crate) fn read_lines(text: &str) {
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let keys = parse_all("a line", &lines);
+    assert!(keys.len() <= lines.len());
+    for line in &lines {
+        if let Some(certificate) = parse_host(line) {
+            assert_eq!(certificate.cert_type(), CertType::Host);
+        }
+        let Ok(certificate) = Certificate::from_openssh(line.trim()) else {
+            continue;
+        };
+        // Nobody trusts whoever signed it, and nobody trusts it to vouch for itself.
+        let nobody = Policy::default();
+        assert!(!nobody.trusts(&certificate) && !nobody.accepts_at(&certificate, 1));
+        let itself = Policy {
+            authorities: keys.clone(),
+            principals: vec!["dev".to_owned()],
+            ..Policy::default()
+        };
+        let _by_its_signature = itself.accepts_at(&certificate, 1);
+    }
+}
+
+/// Reads any document.
+#[cfg(feature = "testing")]
+pub(crate) fn read_document(access: &Access) {
+    let policy = Policy::of(access);
+    assert_eq!(policy.revision(), access.revision);
+    assert!(policy.keys.len() <= access.authorized_keys.len());
+    assert!(policy.authorities.len() <= access.user_authorities.len());
+}
+
 #[cfg(test)]
 mod tests {
     use russh::keys::PrivateKey;

@@ -451,6 +451,18 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for InOrder<T> {
     }
 }
 
+/// Reads any text as the file. What is refused says so in one line that names the file.
+#[cfg(feature = "testing")]
+pub(crate) fn read_config(text: &str) {
+    match parse(text) {
+        Ok(config) => assert!(config.services.len() <= MAX_NODES),
+        Err(StepError(failure)) => {
+            assert!(failure.code.starts_with("config_") || !failure.cause.is_empty());
+            assert!(!failure.cause.contains('\n'), "{:?}", failure.cause);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

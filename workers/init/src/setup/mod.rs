@@ -36,6 +36,8 @@ use crate::service::order::in_order;
 use crate::sync::Lock;
 use crate::workspace::Workspace;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::config::read_config;
 pub(crate) use self::state::SetupControl;
 
 /// How a step ends.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use nexus_events::id::NodeId;
 use nexus_events::spec::Provider;
 use nexus_nats::NodeHome;
 
@@ -31,12 +32,30 @@ pub(crate) struct WorkerArgs {
     /// Where Nexus keeps its things [default: ~/.nexus]
     #[arg(long, env = "NEXUS_HOME", global = true, value_name = "FOLDER")]
     pub(crate) home: Option<PathBuf>,
-    /// The NATS server
-    #[arg(long, env = "NEXUS_NATS_URL", global = true, value_name = "URL")]
-    pub(crate) nats_url: Option<String>,
+    /// The NATS servers (tls://HOST:PORT, comma between)
+    #[arg(
+        long,
+        env = "NEXUS_NATS_URL",
+        global = true,
+        value_delimiter = ',',
+        value_name = "URL"
+    )]
+    pub(crate) nats_url: Vec<String>,
     /// The file with the nkey seed to connect with
     #[arg(long, env = "NEXUS_NATS_CREDS", global = true, value_name = "FILE")]
     pub(crate) nats_creds: Option<PathBuf>,
+    /// The certificate (PEM) of the authority that vouches for the servers
+    #[arg(long, env = "NEXUS_NATS_CA", global = true, value_name = "FILE")]
+    pub(crate) nats_ca: Option<PathBuf>,
+    /// Our certificate and its key in one file (PEM, mode 0600), where the servers ask for one
+    #[arg(long, env = "NEXUS_NATS_CERT", global = true, value_name = "FILE")]
+    pub(crate) nats_cert: Option<PathBuf>,
+    /// Speak to servers elsewhere without TLS: only where the network itself encrypts
+    #[arg(long, env = "NEXUS_NATS_PLAINTEXT", global = true)]
+    pub(crate) nats_plaintext: bool,
+    /// The node this is, where its credentials were made for one [default: drawn once]
+    #[arg(long, env = "NEXUS_NODE", global = true, value_name = "NODE")]
+    pub(crate) node: Option<NodeId>,
     /// Operations worked on at once
     #[arg(long, global = true, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) slots: u16,
@@ -91,7 +110,10 @@ impl WorkerArgs {
             (None, Some(home)) => PathBuf::from(home).join(".nexus"),
             (None, None) => anyhow::bail!("neither --home nor HOME is set"),
         };
-        let home = std::path::absolute(home)?;
-        Ok(NodeHome::of(&home, self.provider.provider())?)
+        let home = NodeHome::of(&std::path::absolute(home)?, self.provider.provider())?;
+        if let Some(node) = self.node {
+            home.be(node)?;
+        }
+        Ok(home)
     }
 }

@@ -48,7 +48,7 @@ pub(crate) async fn doctor(args: &WorkerArgs) -> anyhow::Result<ExitCode> {
             }
         });
     }
-    if args.nats_url.is_some() {
+    if !args.nats_url.is_empty() {
         let connected = connect(args).await;
         let good = connected
             .map(|_| "answers".to_owned())

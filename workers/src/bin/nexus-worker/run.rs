@@ -8,7 +8,9 @@ use anyhow::Context as _;
 use nexus_events::node::NodeProfile;
 use nexus_nats::link::tls::{LinkKey, TlsListen};
 use nexus_nats::link::{self, LinkListen};
-use nexus_nats::{Bus, CommandQueue, Heartbeats, Log, NodeHome, Options, Role, StepLogs};
+use nexus_nats::{
+    Bus, CommandQueue, Heartbeats, Log, NodeHome, Options, Role, StepLogs, Transport,
+};
 use nexus_workers::init;
 use nexus_workers::link::InitDoors;
 use nexus_workers::ports::Ports;
@@ -224,9 +226,14 @@ async fn instance(log: &Log) -> anyhow::Result<String> {
 }
 
 pub(crate) async fn connect(args: &WorkerArgs) -> anyhow::Result<Bus> {
-    let url = args.nats_url.as_deref().unwrap_or("nats://127.0.0.1:4222");
-    let node = args.node_home()?.node()?;
-    let mut options = Options::new([url], Role::Worker(node));
+    let local = || vec!["nats://127.0.0.1:4222".to_owned()];
+    let urls = Some(args.nats_url.clone()).filter(|urls| !urls.is_empty());
+    let role = Role::Worker(args.node_home()?.node()?);
+    let mut options = Options::new(urls.unwrap_or_else(local), role).transport(Transport {
+        authority: args.nats_ca.clone(),
+        certificate: args.nats_cert.clone(),
+        plaintext: args.nats_plaintext,
+    });
     if let Some(file) = &args.nats_creds {
         options = options.seed_file(file);
     }
