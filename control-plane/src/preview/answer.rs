@@ -102,8 +102,13 @@ impl Body for Answer {
             }
             Poll::Pending => return Poll::Pending,
         };
-        // With a known length nobody asks once more whether there is another piece.
-        if piece.is_none() || this.body.is_end_stream() {
+        // Nobody asks for more than a known length, or for what would follow trailers.
+        let last = match &piece {
+            None => true,
+            Some(Ok(frame)) => frame.is_trailers() || this.body.is_end_stream(),
+            Some(Err(_)) => false,
+        };
+        if last {
             this.give_back(context);
         }
         Poll::Ready(piece.map(|piece| piece.map_err(Broken::Service)))

@@ -82,11 +82,8 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) {
                 raw(&mut stream, text).await
             }
             "/head" => raw(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n").await,
-            "/pieces" => {
-                let text = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
-                    3\r\nabc\r\n2\r\nde\r\n0\r\nx-trailer: 1\r\n\r\n";
-                raw(&mut stream, text).await
-            }
+            "/pieces" => pieces(&mut stream, "").await,
+            "/trailed" => pieces(&mut stream, "x-trailer: 1\r\n").await,
             "/hints" => {
                 let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
                 let hinted = raw(&mut stream, hints).await;
@@ -135,6 +132,13 @@ async fn answer(stream: &mut TcpStream, headers: &str, body: &str) -> Option<()>
 
 async fn raw(stream: &mut TcpStream, text: &str) -> Option<()> {
     stream.write_all(text.as_bytes()).await.ok()
+}
+
+/// An answer in pieces, with `trailers` behind them.
+async fn pieces(stream: &mut TcpStream, trailers: &str) -> Option<()> {
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let text = format!("{head}3\r\nabc\r\n2\r\nde\r\n0\r\n{trailers}\r\n");
+    raw(stream, &text).await
 }
 
 /// Answers at length first, and reads the body then.
