@@ -73,7 +73,7 @@ impl StreamLog {
             Ok(ack) if ack.duplicate => self.stored_before(event, ack.seq).await,
             Ok(ack) => Ok(Append::Stored { sequence: ack.seq }),
             Err(error) => match error.code() {
-                Some(WRONG_LAST_SEQUENCE) => self.retry_or_conflict(expected, event).await,
+                Some(WRONG_LAST_SEQUENCE) => self.retry_or_conflict(expected, event, error).await,
                 Some(_) | None if error.is_temporary() => Err(Failed::Now(error)),
                 Some(_) | None => Err(Failed::For(refused(event, error))),
             },
@@ -86,6 +86,7 @@ impl StreamLog {
         &self,
         expected: Expected,
         event: &NewEvent,
+        error: CallError,
     ) -> Result<Append, Failed> {
         let first = self
             .next_of(&event.subject, expected.sequence())
@@ -97,9 +98,13 @@ impl StreamLog {
             }),
             Some(_) | None => {
                 let last = self.last_of(&event.subject).await.map_err(Failed::Now)?;
-                Ok(Append::Conflict {
-                    actual: last.map_or(0, |last| last.sequence),
-                })
+                let actual = last.map_or(0, |last| last.sequence);
+                // It holds after all: the refusal came from a server with a write under way that
+                // came to nothing, as a leader has that was cut off from the others.
+                if actual == expected.sequence() {
+                    return Err(Failed::Now(error));
+                }
+                Ok(Append::Conflict { actual })
             }
         }
     }

@@ -3,10 +3,11 @@
 use axum::extract::State;
 use axum::response::Response;
 use futures::{StreamExt as _, stream};
+use nexus_events::problem::ProblemCode;
 
 use crate::export::ExportQuery;
 use crate::http::auth::Caller;
-use crate::http::error::Answer;
+use crate::http::error::{Answer, Refusal};
 use crate::http::extract::Query;
 use crate::http::openapi::EVENTS;
 use crate::http::{Api, ndjson};
@@ -27,6 +28,7 @@ pub(crate) async fn read(
     Caller(identity): Caller,
     Query(query): Query<ExportQuery>,
 ) -> Answer<Response> {
+    check(&query)?;
     api.visible(None).await?;
     let room = api.sockets().room(&identity, "nexus_log_exports")?;
     let standing = api.standing(&identity);
@@ -43,4 +45,15 @@ pub(crate) async fn read(
         gone.cancelled_owned().await;
     };
     Ok(ndjson::response(lines.take_until(Box::pin(until))))
+}
+
+/// A sequence past every event that can be is a slip of the pen.
+fn check(query: &ExportQuery) -> Result<(), Refusal> {
+    if query.until.is_none_or(|until| i64::try_from(until).is_ok()) {
+        return Ok(());
+    }
+    let cause = "no sequence is that large";
+    let hint = "leave it out to be given everything: `curl …/api/v1/log`";
+    let detail = format!("until: {cause}");
+    Err(Refusal::new(ProblemCode::ValidationError, detail, hint).naming("until", cause))
 }

@@ -40,7 +40,8 @@ pub(super) struct Load {
     stop: watch::Sender<bool>,
     writers: Vec<JoinHandle<()>>,
     reader: JoinHandle<Vec<Recorded>>,
-    read: watch::Receiver<u64>,
+    /// How far the reader has to come before it ends.
+    until: watch::Sender<Option<u64>>,
 }
 
 impl Load {
@@ -64,14 +65,14 @@ impl Load {
             let racing = race(log, shared.clone(), book.clone(), stopped.clone());
             writers.push(tokio::spawn(racing));
         }
-        let (said, read) = watch::channel(0);
-        let reader = tokio::spawn(follow(Log::on(&connections[0]), said, stopped));
+        let (until, told) = watch::channel(None);
+        let reader = tokio::spawn(follow(Log::on(&connections[0]), told));
         Self {
             book,
             stop,
             writers,
             reader,
-            read,
+            until,
         }
     }
 
@@ -113,13 +114,7 @@ impl Load {
         }
         let acknowledged = std::mem::take(&mut *self.book.lock().unwrap());
         let last = acknowledged.iter().map(|one| one.sequence).max().unwrap();
-        let mut read = self.read;
-        soon(
-            "the reader comes to the end",
-            read.wait_for(|read| *read >= last),
-        )
-        .await
-        .unwrap();
+        self.until.send_replace(Some(last));
         let stored = soon("the reader ends", self.reader).await.unwrap();
         compare(&stored, &acknowledged);
         stored.len()
@@ -230,26 +225,20 @@ fn note(book: &Book, subject: EventSubject, expected: u64, sequence: u64, id: Ev
     });
 }
 
-/// Follows the log. No fault makes this an error.
-async fn follow(
-    log: Log,
-    said: watch::Sender<u64>,
-    mut stop: watch::Receiver<bool>,
-) -> Vec<Recorded> {
+/// Follows the log up to what it is told of, and a little further. No fault makes this an error.
+async fn follow(log: Log, mut until: watch::Receiver<Option<u64>>) -> Vec<Recorded> {
     let mut tail = log.tail(From::start(), Filter::All);
     let mut all = Vec::new();
-    loop {
+    while until.borrow().is_none_or(|last| (all.len() as u64) < last) {
         tokio::select! {
             event = tail.next() => all.push(event.expect("following never fails")),
-            _ = stop.changed() => break,
+            _ = until.changed() => {}
         }
-        said.send_replace(all.len() as u64);
     }
-    // The writers have been told to stop: their last appends are still coming.
-    let quiet = Duration::from_secs(3);
+    // Whatever nobody was told of would come now.
+    let quiet = Duration::from_secs(1);
     while let Ok(event) = tokio::time::timeout(quiet, tail.next()).await {
         all.push(event.expect("following never fails"));
-        said.send_replace(all.len() as u64);
     }
     all
 }

@@ -42,7 +42,8 @@ async fn counted(messages: &mut Subscriber, keystrokes: usize) -> usize {
 async fn a_keystroke_and_its_echo_are_a_message_each() {
     const KEYSTROKES: usize = 200;
     let mut world = World::relayed().await;
-    let mut inward = listener(&world, Role::Worker(node()), "nexus.link.*.*").await;
+    let inward = format!("nexus.link.{}.*", node());
+    let mut inward = listener(&world, Role::Worker(node()), &inward).await;
     let outward = format!("{}.link.*.*.*", Role::ControlPlane.inbox());
     let mut outward = listener(&world, Role::ControlPlane, &outward).await;
     let (mut outside, mut inside) = world.open().await;
