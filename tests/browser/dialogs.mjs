@@ -31,7 +31,7 @@ async function look(page, variant) {
       await page.goto(base + path);
       const dialog = page.getByRole("dialog");
       await dialog.waitFor();
-      await page.waitForLoadState("networkidle");
+      await settled(page);
       for (const barrier of await barriers(page)) note(barrier);
       const wider = await overflow(page);
       if (wider > 0) note(`${wider} px wider than its window`);
@@ -161,7 +161,7 @@ async function credentials(page) {
   await set.getByLabel("Value").fill("a-secret-typed-here");
   await set.getByRole("button", { name: "Set" }).click();
   await set.waitFor({ state: "hidden" });
-  await page.getByRole("cell", { name: "CLICKED" }).waitFor();
+  await page.getByRole("cell", { name: "CLICKED", exact: true }).waitFor();
   assert.ok(!(await page.content()).includes("a-secret-typed-here"), "the page forgets it");
   await until("new programs have it", async () => (await inside("echo $CLICKED")) === "a-secret-typed-here\n");
 
@@ -169,7 +169,7 @@ async function credentials(page) {
   const remove = page.getByRole("dialog", { name: "Remove CLICKED?" });
   await remove.getByRole("button", { name: "Remove" }).click();
   await remove.waitFor({ state: "hidden" });
-  await page.getByRole("cell", { name: "CLICKED" }).waitFor({ state: "detached" });
+  await page.getByRole("cell", { name: "CLICKED", exact: true }).waitFor({ state: "detached" });
 }
 
 async function scripts(page) {
