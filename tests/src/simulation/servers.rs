@@ -43,9 +43,11 @@ impl Door {
     }
 }
 
-/// Everything kept in `home`, with deadlines as short as a run.
+/// Everything kept in `home`, but for the keys, which all replicas share; with deadlines as short
+/// as a run.
 pub(super) fn settings(home: &Path) -> Settings {
     let mut settings = Settings::in_home(home);
+    settings.keys = home.parent().unwrap_or(home).join("keys");
     settings.ssh_ports = vec![2222..=2225, 32800..=32899];
     settings.port_quarantine = SignedDuration::from_secs(20);
     settings.deadlines = Deadlines {

@@ -30,11 +30,10 @@ pub(crate) async fn create_from_seed(
     Asked { identity, context }: Asked,
     Body(request): Body<CreateWorkspaceRequest>,
 ) -> Answer<Fresh<CreateWorkspaceReply>> {
-    let created = api
-        .commands()
-        .create_workspace_from_seed(&identity, request, &context)
-        .await;
-    let created = created.map_err(|error| Refusal::from(error).renaming(seed_word))?;
+    let commands = api.commands();
+    let ask = || commands.create_workspace_from_seed(&identity, request.clone(), &context);
+    let created = api.sure(ask).await;
+    let created = created.map_err(|refusal| refusal.renaming(seed_word))?;
     let reply = Fresh::ok(created.sequence, created.into());
     Ok(reply.with_status(StatusCode::ACCEPTED))
 }
@@ -61,10 +60,9 @@ pub(crate) async fn create(
     Body(request): Body<NewWorkspace>,
 ) -> Answer<Response> {
     let commands = api.commands();
-    let created = commands
-        .create_workspace(&identity, request, owner.as_deref(), &context)
-        .await;
-    let created = created.map_err(|error| Refusal::from(error).renaming(plain_word))?;
+    let ask = || commands.create_workspace(&identity, request.clone(), owner.as_deref(), &context);
+    let created = api.sure(ask).await;
+    let created = created.map_err(|refusal| refusal.renaming(plain_word))?;
     Ok(accepted(created.into()))
 }
 

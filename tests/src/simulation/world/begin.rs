@@ -23,6 +23,7 @@ impl World {
         for replica in 0..self.script.replicas {
             let settings = servers::settings(&self.home(replica));
             std::fs::create_dir_all(&settings.home).context("making a home")?;
+            std::fs::create_dir_all(&settings.keys).context("making a folder for keys")?;
             // One key for all, and for all runs: the ids of users follow from it.
             std::fs::write(settings.master_key(), [7; 32]).context("writing the master key")?;
         }
