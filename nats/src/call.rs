@@ -131,15 +131,21 @@ impl Bus {
             .await?;
         match serde_json::from_slice(&message.payload) {
             Ok(Answer::Good(answer)) => Ok(answer),
-            Ok(Answer::Refused { error }) => Err(CallError::Refused {
-                attempt,
-                code: if error.err_code == 0 {
+            Ok(Answer::Refused { error }) => {
+                let code = if error.err_code == 0 {
                     error.code
                 } else {
                     error.err_code
-                },
-                description: error.description,
-            }),
+                };
+                if NOT_NOW.contains(&code) {
+                    self.not_answered().await;
+                }
+                Err(CallError::Refused {
+                    attempt,
+                    code,
+                    description: error.description,
+                })
+            }
             Err(source) => Err(CallError::Unreadable { attempt, source }),
         }
     }
@@ -174,7 +180,11 @@ impl Bus {
         match answer {
             Ok(answer) => Ok(answer),
             Err(error) => {
-                if error.kind() == RequestErrorKind::TimedOut {
+                // A server that was cut off answers nothing at first, and later that nobody is there.
+                if matches!(
+                    error.kind(),
+                    RequestErrorKind::TimedOut | RequestErrorKind::NoResponders
+                ) {
                     self.not_answered().await;
                 }
                 Err(explain(attempt, &error))

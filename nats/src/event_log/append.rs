@@ -70,7 +70,7 @@ impl StreamLog {
             )
             .await;
         match answer {
-            Ok(ack) if ack.duplicate => self.stored_before(event, ack.seq).await,
+            Ok(ack) if ack.duplicate => self.stored_before(expected, event, ack.seq).await,
             Ok(ack) => Ok(Append::Stored { sequence: ack.seq }),
             Err(error) => match error.code() {
                 Some(WRONG_LAST_SEQUENCE) => self.retry_or_conflict(expected, event, error).await,
@@ -82,45 +82,65 @@ impl StreamLog {
 
     /// The expectation did not hold: because of ourselves, when the first event after the
     /// expected one bears our id. Nothing else can be first, as our append was checked, too.
+    ///
+    /// While a leader is being replaced two servers may answer as one, and the old one refuses for
+    /// appends that it took and never stored, or reads a log that is shorter. An event that is there
+    /// is believed; that none is, only where it is what was expected: else nothing is said about the
+    /// expectation, and the same append is made again.
     async fn retry_or_conflict(
         &self,
         expected: Expected,
         event: &NewEvent,
-        error: CallError,
+        refusal: CallError,
     ) -> Result<Append, Failed> {
-        let first = self
-            .next_of(&event.subject, expected.sequence())
-            .await
-            .map_err(Failed::Now)?;
-        match first {
-            Some(first) if first.id == Some(event.id) => Ok(Append::Repeated {
+        let wanted = expected.sequence();
+        let first = self.next_of(&event.subject, wanted);
+        let first = first.await.map_err(Failed::Now)?;
+        if let Some(first) = &first
+            && first.id == Some(event.id)
+        {
+            return Ok(Append::Repeated {
                 sequence: first.sequence,
+            });
+        }
+        let last = self.last_of(&event.subject).await.map_err(Failed::Now)?;
+        let last = last.map_or(0, |last| last.sequence);
+        match first {
+            Some(first) => Ok(Append::Conflict {
+                actual: first.sequence.max(last),
             }),
-            Some(_) | None => {
-                let last = self.last_of(&event.subject).await.map_err(Failed::Now)?;
-                let actual = last.map_or(0, |last| last.sequence);
-                // It holds after all: the refusal came from a server with a write under way that
-                // came to nothing, as a leader has that was cut off from the others.
-                if actual == expected.sequence() {
-                    return Err(Failed::Now(error));
-                }
-                Ok(Append::Conflict { actual })
+            None if last < wanted && !self.bus().is_clustered() => {
+                Ok(Append::Conflict { actual: last })
             }
+            None => Err(Failed::Now(refusal)),
         }
     }
 
-    /// The server knows the id. Ours, unless the same id was given to two events.
-    async fn stored_before(&self, event: &NewEvent, sequence: u64) -> Result<Append, Failed> {
+    /// The server knows the id. Where it says is looked at: a leader that is being replaced names the
+    /// sequence that an append it never stored would have had, and another event is there. The same
+    /// id in another aggregate is a mistake of the caller.
+    async fn stored_before(
+        &self,
+        expected: Expected,
+        event: &NewEvent,
+        sequence: u64,
+    ) -> Result<Append, Failed> {
         let stored = self.message_at(sequence).await.map_err(Failed::Now)?;
-        if stored.is_some_and(|stored| stored.subject == event.subject) {
-            return Ok(Append::Repeated { sequence });
+        match stored.filter(|stored| stored.id == Some(event.id)) {
+            Some(stored) if stored.subject == event.subject => Ok(Append::Repeated { sequence }),
+            Some(_) => Err(Failed::For(AppendError::IdTaken {
+                subject: event.subject.to_string(),
+                id: event.id,
+                sequence,
+            })),
+            None => {
+                let doubtful = CallError::NoAnswer {
+                    attempt: "appending an event",
+                    cause: "it was said to be stored where it is not",
+                };
+                self.retry_or_conflict(expected, event, doubtful).await
+            }
         }
-        let subject = event.subject.to_string();
-        Err(Failed::For(AppendError::IdTaken {
-            subject,
-            id: event.id,
-            sequence,
-        }))
     }
 }
 
