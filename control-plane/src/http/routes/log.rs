@@ -49,11 +49,14 @@ pub(crate) async fn read(
 
 /// A sequence past every event that can be is a slip of the pen.
 fn check(query: &ExportQuery) -> Result<(), Refusal> {
-    if query.until.is_none_or(|until| i64::try_from(until).is_ok()) {
-        return Ok(());
+    for (field, given) in [("after", query.after), ("until", query.until)] {
+        if given.is_some_and(|given| i64::try_from(given).is_err()) {
+            let cause = "no sequence is that large";
+            let hint = "leave it out to be given everything: `curl …/api/v1/log`";
+            let detail = format!("{field}: {cause}");
+            let refusal = Refusal::new(ProblemCode::ValidationError, detail, hint);
+            return Err(refusal.naming(field, cause));
+        }
     }
-    let cause = "no sequence is that large";
-    let hint = "leave it out to be given everything: `curl …/api/v1/log`";
-    let detail = format!("until: {cause}");
-    Err(Refusal::new(ProblemCode::ValidationError, detail, hint).naming("until", cause))
+    Ok(())
 }
