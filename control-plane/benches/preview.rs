@@ -2,7 +2,10 @@
 //!
 //! The service is Node's own HTTP server with a page of 4 KiB, as a project under development
 //! would have; without Node there is nothing to measure. The rate is that of 16 connections at
-//! once, the time that of one connection alone. Both sides take turns.
+//! once, the time that of one connection alone. All sides take turns.
+//!
+//! Whatever stands between costs something, and on two cores the load, the service and what is
+//! between share them: so haproxy, in front of the same service, is a floor as well.
 #![expect(clippy::print_stdout, reason = "a bench's result is what it prints")]
 
 mod load;
@@ -12,9 +15,11 @@ mod scene;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use load::ended::Ended;
+use load::haproxy::Haproxy;
 use load::served::{self, Served};
 use load::{Speed, load, middle, on_one_thread};
 
@@ -58,9 +63,13 @@ async fn measure() {
         server.token
     );
     let service = SocketAddr::from(([127, 0, 0, 1], port));
-    let sides = [(service, direct), (server.address, preview)];
+    let haproxy = Haproxy::before(service);
+    let mut sides = vec![(service, direct.clone()), (server.address, preview)];
+    if let Some(haproxy) = &haproxy {
+        sides.push((haproxy.address, direct));
+    }
     for (connections, of) in [(CONNECTIONS, "rate"), (1, "time")] {
-        let mut rounds = [Vec::new(), Vec::new()];
+        let mut rounds = vec![Vec::new(); sides.len()];
         // The first one warms both and is not counted.
         for round in 0..=ROUNDS {
             for ((address, request), speeds) in sides.iter().zip(&mut rounds) {
@@ -70,12 +79,18 @@ async fn measure() {
                 }
             }
         }
-        let [floor, figure] = rounds.map(middle);
-        report(of, floor, figure);
+        let mut speeds = rounds.into_iter().map(middle);
+        let (floor, figure) = (speeds.next(), speeds.next());
+        let figure = figure.expect("it was measured");
+        report(of, "direct", floor.expect("it was measured"), figure);
+        match speeds.next() {
+            Some(proxied) => report(of, "haproxy between", proxied, figure),
+            None => println!("P19   SKIPPED: haproxy is not installed, so only direct is a floor"),
+        }
     }
 }
 
-fn report(of: &str, floor: Speed, figure: Speed) {
+fn report(of: &str, against: &str, floor: Speed, figure: Speed) {
     let slowest = format!("p99 {:.0} and {:.0} us", floor.p99, figure.p99);
     let (floor, figure, unit, target, good) = match of {
         "rate" => {
@@ -92,7 +107,7 @@ fn report(of: &str, floor: Speed, figure: Speed) {
     let verdict = if good { "ok" } else { "missed" };
     println!(
         "P19   floor {floor:>9.1} {unit}  figure {figure:>9.1} {unit}  ratio {:>5.2} target \
-         {target:<8} {verdict} ({of}; {slowest})",
+         {target:<8} {verdict} ({of}, {against}; {slowest})",
         figure / floor
     );
 }
@@ -109,14 +124,4 @@ fn service() -> Option<(Ended, u16)> {
     BufReader::new(out).read_line(&mut line).expect("its port");
     let port = line.trim().parse().expect("a number");
     Some((child, port))
-}
-
-/// A process that ends when this is dropped.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _gone_already = self.0.kill();
-        let _gone_already = self.0.wait();
-    }
 }

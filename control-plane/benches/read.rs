@@ -1,7 +1,7 @@
 //! P11: how fast the status of a workspace is told to 16 connections, against a static answer of
 //! the same length by haproxy.
 //!
-//! haproxy is looked for on the PATH, or where `NEXUS_HAPROXY` says; without it there is no floor.
+//! Without haproxy there is no floor.
 #![expect(clippy::print_stdout, reason = "a bench's result is what it prints")]
 
 mod load;
@@ -9,11 +9,9 @@ mod load;
 #[expect(dead_code, reason = "shared with the tests, which use all of it")]
 mod scene;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use load::haproxy::Haproxy;
 use load::served::{self, Served};
 use load::{load, middle, on_one_thread};
 
@@ -38,8 +36,7 @@ fn main() {
 }
 
 async fn measure() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some((_haproxy, floor_at)) = haproxy(folder.path()) else {
+    let Some(haproxy) = Haproxy::answering(ANSWER) else {
         println!("P11   SKIPPED: haproxy is not installed");
         return;
     };
@@ -50,7 +47,7 @@ async fn measure() {
          Authorization: Bearer {}\r\n\r\n",
         server.workspace, server.token
     );
-    let sides = [(floor_at, bare), (server.address, status)];
+    let sides = [(haproxy.address, bare), (server.address, status)];
     let mut rounds = [Vec::new(), Vec::new()];
     for round in 0..=ROUNDS {
         for ((address, request), speeds) in sides.iter().zip(&mut rounds) {
@@ -80,43 +77,4 @@ async fn measure() {
         floor.p50,
         figure.p50,
     );
-}
-
-/// haproxy with one static answer, on two threads as the server under test.
-fn haproxy(folder: &Path) -> Option<(Ended, SocketAddr)> {
-    let program = std::env::var_os("NEXUS_HAPROXY").unwrap_or_else(|| "haproxy".into());
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = free.local_addr().expect("its address");
-    drop(free);
-    let configuration = format!(
-        "global\n  nbthread 2\ndefaults\n  mode http\n  timeout client 10s\n  timeout http-keep-alive 10s\n\
-         frontend static\n  bind {address}\n  http-request return status 200 content-type \
-         application/json string {}\n",
-        "x".repeat(ANSWER)
-    );
-    let file = folder.join("haproxy.cfg");
-    std::fs::write(&file, configuration).expect("it is written");
-    let child = Command::new(program)
-        .arg("-db")
-        .arg("-f")
-        .arg(&file)
-        .stderr(Stdio::null())
-        .spawn();
-    let child = Ended(child.ok()?);
-    let ends = Instant::now() + Duration::from_secs(10);
-    while TcpStream::connect(address).is_err() {
-        assert!(Instant::now() < ends, "haproxy does not listen");
-        std::thread::yield_now();
-    }
-    Some((child, address))
-}
-
-/// A process that ends when this is dropped.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _gone_already = self.0.kill();
-        let _gone_already = self.0.wait();
-    }
 }

@@ -51,7 +51,7 @@ export async function open(browser, { phone = false, dark = false } = {}) {
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   const wrong = [];
-  page.on("pageerror", (error) => wrong.push(`error: ${error.stack ?? error}`));
+  page.on("pageerror", (error) => wrong.push(`error: ${error.stack || error.message}`));
   page.on("console", (message) => {
     // A failed request is told by the page itself; the browser's own line says no more.
     if (message.type() === "error" && !/Failed to load resource|WebSocket connection/.test(message.text()))
@@ -61,7 +61,18 @@ export async function open(browser, { phone = false, dark = false } = {}) {
     const { origin, protocol } = new URL(request.url());
     if (protocol.startsWith("http") && origin !== new URL(base).origin) wrong.push(`asks ${request.url()}`);
   });
-  return { context, page, wrong };
+  const changes = networkChanges(page);
+  return { context, page, wrong, changes };
+}
+
+/** How often the browser broke off requests since interfaces of this machine came or went: engines
+ * make and remove them all the time, and a page that lacks its first script cannot help itself. */
+function networkChanges(page) {
+  let seen = 0;
+  page.on("requestfailed", (request) => {
+    if (request.failure()?.errorText === "net::ERR_NETWORK_CHANGED") seen += 1;
+  });
+  return () => seen;
 }
 
 /** Signs in at the page as a person does, and arrives where one wanted to go. */

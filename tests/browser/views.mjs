@@ -33,8 +33,16 @@ async function views() {
 
 const wrong = [];
 
-async function look(page, name, variant, path) {
-  const note = (what) => wrong.push(`${name} (${variant}): ${what}`);
+async function look(page, name, variant, path, changes) {
+  const before = changes();
+  const found = await looked(page, name, variant, path);
+  if (found.length > 0 && changes() > before) return look(page, name, variant, path, changes);
+  wrong.push(...found.map((what) => `${name} (${variant}): ${what}`));
+}
+
+async function looked(page, name, variant, path) {
+  const found = [];
+  const note = (what) => found.push(what);
   try {
     await page.goto(new URL(path, page.url()).href);
     await settled(page);
@@ -43,7 +51,7 @@ async function look(page, name, variant, path) {
     const wider = await overflow(page);
     if (wider > 0) note(`${wider} px wider than its window`);
     await picture(page, `${name}-${variant}`);
-    if (variant !== "desk") return;
+    if (variant !== "desk") return found;
     const before = new URL(page.url());
     await page.reload();
     await settled(page);
@@ -55,19 +63,39 @@ async function look(page, name, variant, path) {
     await picture(page, `${name}-${variant}-failed`);
     note(error.message);
   }
+  return found;
+}
+
+/** A module that does not come once is no matter; one that never comes is told, in its own place. */
+async function lackModules(page) {
+  const tab = (name) => page.getByRole("navigation", { name: "Workspace" }).getByRole("link", { name });
+  await page.goto(new URL(one, page.url()).href);
+  await settled(page);
+  await page.route(/\/assets\/causes-[^/]*\.js$/, (route) => route.abort(), { times: 1 });
+  await tab("Causes").click();
+  await page.getByLabel("Request").waitFor();
+  await page.route(/\/assets\/difference-[^/]*\.js$/, (route) => route.abort());
+  await tab("Difference").click();
+  await page.getByRole("heading", { name: "This view cannot be shown" }).waitFor();
+  for (const barrier of await barriers(page)) wrong.push(`a view that cannot be shown: ${barrier}`);
+  await picture(page, "cannot-be-shown");
+  await page.unroute(/\/assets\/difference-[^/]*\.js$/);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByLabel("From event").waitFor();
 }
 
 await tell(async (browser) => {
   const all = await views();
   const variants = { desk: {}, night: { dark: true }, phone: { phone: true } };
   for (const [variant, options] of Object.entries(variants)) {
-    const { context, page, wrong: unwanted } = await open(browser, options);
+    const { context, page, wrong: unwanted, changes } = await open(browser, options);
     await page.goto(new URL("/sign-in", process.env.NEXUS_URL).href);
     await page.getByLabel("Token").waitFor();
     for (const barrier of await barriers(page)) wrong.push(`sign-in (${variant}): ${barrier}`);
     await picture(page, `sign-in-${variant}`);
     await signIn(page);
-    for (const [name, path] of Object.entries(all)) await look(page, name, variant, path);
+    for (const [name, path] of Object.entries(all)) await look(page, name, variant, path, changes);
+    if (variant === "desk") await lackModules(page);
     wrong.push(...unwanted.map((what) => `${variant}: ${what}`));
     await context.close();
   }

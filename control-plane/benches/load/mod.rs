@@ -4,6 +4,8 @@
 //! It runs on the one thread of whoever measures and looks at no more of an answer than it has to:
 //! what the load itself costs is in both sides of a ratio and hides how they differ.
 
+pub(crate) mod ended;
+pub(crate) mod haproxy;
 pub(crate) mod served;
 
 use std::net::SocketAddr;

@@ -1,35 +1,36 @@
 // The routes: everything a page shows is named by its path and its query, so that a reload, a
 // bookmark and a link lead to the same view.
 
-import { lazy, useEffect } from "react";
+import { useEffect } from "react";
 import { BrowserRouter, Navigate, Route, Routes, useLocation } from "react-router";
 import { askWhoIAm, session } from "@/data/session";
 import { useStore } from "@/data/store";
 import { Shell } from "@/layout/shell";
+import { later } from "@/lib/later";
 import { Trouble } from "@/parts/trouble";
 import { Skeleton } from "@/ui/skeleton";
 import NotFound from "@/views/not-found";
 import SignIn from "@/views/sign-in";
 import Workspaces from "@/views/workspaces/list";
 
-const Workspace = lazy(() => import("@/views/workspace/workspace"));
-const Overview = lazy(() => import("@/views/workspace/overview"));
-const Services = lazy(() => import("@/views/workspace/services"));
-const Logs = lazy(() => import("@/views/workspace/logs"));
-const WorkspaceEvents = lazy(() => import("@/views/workspace/events"));
-const History = lazy(() => import("@/views/workspace/history"));
-const Difference = lazy(() => import("@/views/workspace/difference"));
-const Causes = lazy(() => import("@/views/workspace/causes"));
-const Terminals = lazy(() => import("@/views/workspace/terminals"));
-const Terminal = lazy(() => import("@/views/terminal/terminal"));
-const Events = lazy(() => import("@/views/events/events"));
-const Operations = lazy(() => import("@/views/operations/list"));
-const Operation = lazy(() => import("@/views/operations/operation"));
-const Nodes = lazy(() => import("@/views/nodes"));
-const Parked = lazy(() => import("@/views/parked"));
-const Projections = lazy(() => import("@/views/projections"));
-const Users = lazy(() => import("@/views/users/users"));
-const Settings = lazy(() => import("@/views/settings/settings"));
+const Workspace = later(() => import("@/views/workspace/workspace"));
+const Overview = later(() => import("@/views/workspace/overview"));
+const Services = later(() => import("@/views/workspace/services"));
+const Logs = later(() => import("@/views/workspace/logs"));
+const WorkspaceEvents = later(() => import("@/views/workspace/events"));
+const History = later(() => import("@/views/workspace/history"));
+const Difference = later(() => import("@/views/workspace/difference"));
+const Causes = later(() => import("@/views/workspace/causes"));
+const Terminals = later(() => import("@/views/workspace/terminals"));
+const Terminal = later(() => import("@/views/terminal/terminal"));
+const Events = later(() => import("@/views/events/events"));
+const Operations = later(() => import("@/views/operations/list"));
+const Operation = later(() => import("@/views/operations/operation"));
+const Nodes = later(() => import("@/views/nodes"));
+const Parked = later(() => import("@/views/parked"));
+const Projections = later(() => import("@/views/projections"));
+const Users = later(() => import("@/views/users/users"));
+const Settings = later(() => import("@/views/settings/settings"));
 
 export function App() {
   return (

@@ -4,6 +4,7 @@ import { Menu as MenuIcon } from "lucide-react";
 import { Suspense, useCallback, useEffect, useState } from "react";
 import { Outlet, useLocation } from "react-router";
 import { follow } from "@/data/live";
+import { Boundary } from "@/parts/boundary";
 import { SkeletonRows } from "@/ui/skeleton";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
@@ -47,15 +48,17 @@ export function Shell() {
           tabIndex={-1}
           className="scroll-thin relative min-h-0 flex-1 overflow-y-auto"
         >
-          <Suspense
-            fallback={
-              <div className="p-6">
-                <SkeletonRows label="Loading the page" />
-              </div>
-            }
-          >
-            <Outlet />
-          </Suspense>
+          <Boundary of={pathname}>
+            <Suspense
+              fallback={
+                <div className="p-6">
+                  <SkeletonRows label="Loading the page" />
+                </div>
+              }
+            >
+              <Outlet />
+            </Suspense>
+          </Boundary>
         </main>
       </div>
       <Following />
