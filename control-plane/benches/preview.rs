@@ -63,7 +63,10 @@ async fn measure() {
         server.token
     );
     let service = SocketAddr::from(([127, 0, 0, 1], port));
-    let haproxy = Haproxy::before(service);
+    let haproxy = Haproxy::start(&format!(
+        "default_backend service\nbackend service\n  http-reuse always\n  timeout connect 10s\n  \
+         timeout server 10s\n  server one {service}"
+    ));
     let mut sides = vec![(service, direct.clone()), (server.address, preview)];
     if let Some(haproxy) = &haproxy {
         sides.push((haproxy.address, direct));

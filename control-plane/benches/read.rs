@@ -36,7 +36,10 @@ fn main() {
 }
 
 async fn measure() {
-    let Some(haproxy) = Haproxy::answering(ANSWER) else {
+    let text = "x".repeat(ANSWER);
+    let answer =
+        format!("http-request return status 200 content-type application/json string {text}");
+    let Some(haproxy) = Haproxy::start(&answer) else {
         println!("P11   SKIPPED: haproxy is not installed");
         return;
     };

@@ -14,42 +14,99 @@ use uuid::Uuid;
 use crate::bus;
 use crate::plane::{ALICE, Plane};
 
-/// Workspaces written to at the same time; of each, one event follows the other.
+/// Appended to at the same time; of one workspace, one event follows the other.
 const WRITERS: usize = 100;
 
-/// Appends `count` events (a multiple of 100) to the log of a running plane: workspaces of Alice's
-/// that failed at once, and what is observed of them ever after. Ends when all are in the log.
+/// Appends `count` events (a multiple of 100) to the log of a running plane. Ends when all are in
+/// the log.
 ///
 /// # Errors
 /// When the log is not reached or refuses one.
 pub async fn write(plane: &Plane, count: usize) -> anyhow::Result<()> {
-    let log = Log::on(&bus::connect(plane, Role::ControlPlane).await?);
-    let owner: UserId = plane.user_id(ALICE).await?.parse()?;
-    let mut writers = JoinSet::new();
-    for number in 0..WRITERS {
-        let log = log.clone();
-        writers.spawn(async move {
-            let mut sequence = 0;
-            for turn in 0..count / WRITERS {
-                sequence = append(&log, owner, number, turn, sequence).await?;
-            }
-            anyhow::Ok(())
-        });
-    }
-    while let Some(ended) = writers.join_next().await {
-        ended??;
-    }
+    let mut history = History::of(plane).await?;
+    history.grow(WRITERS, count).await?;
     Ok(())
 }
 
-async fn append(
-    log: &Log,
+/// Workspaces of Alice's that failed at once, and what is observed of them ever after.
+#[derive(Debug)]
+pub struct History {
+    log: Log,
     owner: UserId,
+    lives: Vec<Life>,
+}
+
+/// One of them: its number, how much it has behind it, and where the last of that is in the log.
+#[derive(Debug, Clone, Copy)]
+struct Life {
     number: usize,
     turn: usize,
     sequence: u64,
-) -> anyhow::Result<u64> {
-    let workspace = WorkspaceId::derived(format!("history-{number}"));
+}
+
+impl History {
+    /// An empty one in the log of a running plane.
+    ///
+    /// # Errors
+    /// When the log is not reached.
+    pub async fn of(plane: &Plane) -> anyhow::Result<Self> {
+        Ok(Self {
+            log: Log::on(&bus::connect(plane, Role::ControlPlane).await?),
+            owner: plane.user_id(ALICE).await?.parse()?,
+            lives: Vec::new(),
+        })
+    }
+
+    /// The first of its workspaces.
+    pub fn first() -> WorkspaceId {
+        workspace(0)
+    }
+
+    /// Appends `count` events, as many of each of the first `workspaces`, which begin where they
+    /// are not there yet; gives the sequence of the last one in the log.
+    ///
+    /// # Errors
+    /// When the log refuses one.
+    pub async fn grow(&mut self, workspaces: usize, count: usize) -> anyhow::Result<u64> {
+        let born = |number| Life {
+            number,
+            turn: 0,
+            sequence: 0,
+        };
+        self.lives.extend((self.lives.len()..workspaces).map(born));
+        let (mut writers, share) = (JoinSet::new(), workspaces.div_ceil(WRITERS));
+        for lives in self.lives[..workspaces].chunks(share) {
+            let (log, owner, mut lives) = (self.log.clone(), self.owner, lives.to_vec());
+            writers.spawn(async move {
+                for _ in 0..count / workspaces {
+                    for life in &mut lives {
+                        life.sequence = append(&log, owner, *life).await?;
+                        life.turn += 1;
+                    }
+                }
+                anyhow::Ok(lives)
+            });
+        }
+        while let Some(ended) = writers.join_next().await {
+            for life in ended?? {
+                self.lives[life.number] = life;
+            }
+        }
+        let last = self.lives.iter().map(|life| life.sequence).max();
+        Ok(last.unwrap_or_default())
+    }
+}
+
+fn workspace(number: usize) -> WorkspaceId {
+    WorkspaceId::derived(format!("history-{number}"))
+}
+
+async fn append(log: &Log, owner: UserId, life: Life) -> anyhow::Result<u64> {
+    let Life {
+        number,
+        turn,
+        sequence,
+    } = life;
     let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(turn.try_into()?);
     let context = Context {
         id: EventId::from_uuid(Uuid::now_v7()),
@@ -59,7 +116,7 @@ async fn append(
         causation: None,
         traceparent: None,
     };
-    let envelope = Envelope::new(context, &workspace, event(owner, number, turn, at)?);
+    let envelope = Envelope::new(context, &workspace(number), event(owner, number, turn, at)?);
     let event = NewEvent::of(&envelope)?;
     match log.append(Expected::of(sequence), &event).await? {
         Append::Stored { sequence } | Append::Repeated { sequence } => Ok(sequence),

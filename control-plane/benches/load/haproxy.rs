@@ -17,31 +17,15 @@ pub(crate) struct Haproxy {
 }
 
 impl Haproxy {
-    /// One that answers everything with so many bytes itself.
-    pub(crate) fn answering(bytes: usize) -> Option<Self> {
-        let text = "x".repeat(bytes);
-        Self::start(&format!(
-            "  http-request return status 200 content-type application/json string {text}\n"
-        ))
-    }
-
-    /// One that asks `service` for everything.
-    #[allow(dead_code, reason = "not every measurement is of a proxy")]
-    pub(crate) fn before(service: SocketAddr) -> Option<Self> {
-        Self::start(&format!(
-            "  default_backend service\nbackend service\n  http-reuse always\n  \
-             timeout connect 10s\n  timeout server 10s\n  server one {service}\n"
-        ))
-    }
-
-    fn start(what_it_does: &str) -> Option<Self> {
+    /// One that does `what` with every request, in words of its configuration.
+    pub(crate) fn start(what: &str) -> Option<Self> {
         let program = std::env::var_os("NEXUS_HAPROXY").unwrap_or_else(|| "haproxy".into());
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = free.local_addr().expect("its address");
         drop(free);
         let configuration = format!(
             "global\n  nbthread 2\ndefaults\n  mode http\n  timeout client 10s\n  \
-             timeout http-keep-alive 10s\nfrontend front\n  bind {address}\n{what_it_does}"
+             timeout http-keep-alive 10s\nfrontend front\n  bind {address}\n  {what}\n"
         );
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("haproxy.cfg");
