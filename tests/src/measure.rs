@@ -91,6 +91,10 @@ pub fn proportional_memory(pid: u32) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// What the kernel counts processor time in for other programs: `USER_HZ`, 100 a second on every
+/// machine Nexus is made for.
+const TICK: Duration = Duration::from_millis(10);
+
 /// Processor time a process has used, in user space and in the kernel (`utime` and `stime` of
 /// `/proc/PID/stat`, proc(5)).
 pub fn processor_time(pid: u32) -> Option<Duration> {
@@ -98,6 +102,5 @@ pub fn processor_time(pid: u32) -> Option<Duration> {
     // The name, in parentheses, may hold spaces; what follows does not.
     let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<u64>().ok();
-    let used = ticks()? + ticks()?;
-    Some(Duration::from_secs(used) / u32::try_from(rustix::param::clock_ticks_per_second()).ok()?)
+    Some(TICK * u32::try_from(ticks()? + ticks()?).ok()?)
 }
