@@ -73,7 +73,7 @@ async function lackModules(page) {
   await settled(page);
   await page.route(/\/assets\/causes-[^/]*\.js$/, (route) => route.abort(), { times: 1 });
   await tab("Causes").click();
-  await page.getByLabel("Request").waitFor();
+  await page.getByRole("combobox", { name: "Request" }).waitFor();
   await page.route(/\/assets\/difference-[^/]*\.js$/, (route) => route.abort());
   await tab("Difference").click();
   await page.getByRole("heading", { name: "This view cannot be shown" }).waitFor();
@@ -81,7 +81,7 @@ async function lackModules(page) {
   await picture(page, "cannot-be-shown");
   await page.unroute(/\/assets\/difference-[^/]*\.js$/);
   await page.getByRole("button", { name: "Try again" }).click();
-  await page.getByLabel("From event").waitFor();
+  await page.getByRole("combobox", { name: "From event" }).waitFor();
 }
 
 await tell(async (browser) => {
