@@ -32,6 +32,9 @@ impl Scene {
                 violations.push(Violation::of(format!("{error:#}")));
             }
         }
+        if let Err(error) = self.replicas.log_is_whole().await {
+            violations.push(Violation::of(format!("{error:#}")));
+        }
         violations.extend(self.at_rest().await?);
         say("everything is deleted");
         violations.extend(self.delete_all().await?);
@@ -82,6 +85,9 @@ impl Scene {
                 let said = member.program.lines_with(&workspace.to_string());
                 lines.extend(said.into_iter().map(|line| format!("{target}: {line}")));
             }
+        }
+        if !violations.is_empty() {
+            lines.push(self.replicas.last_words());
         }
         lines.join("\n")
     }
