@@ -109,7 +109,7 @@ impl Scene {
 
     /// Whatever ended by itself (it found no log in time) is started again, as whoever keeps it
     /// would; what was killed waits for its moment.
-    fn keep_running(&mut self) -> anyhow::Result<()> {
+    pub(super) fn keep_running(&mut self) -> anyhow::Result<()> {
         let killed = |target| {
             let awaited = |undo: &Undo| matches!(undo, Undo::Start(other) if *other == target);
             self.undo.iter().any(|(_, undo)| awaited(undo))
@@ -123,6 +123,20 @@ impl Scene {
             }
         }
         Ok(())
+    }
+
+    /// Does `work`, and meanwhile starts again whatever ends by itself.
+    pub(super) async fn kept_running<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+    ) -> anyhow::Result<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = tokio::time::sleep(Duration::from_millis(500)) => self.keep_running()?,
+            }
+        }
     }
 
     /// Waits until `then`, undoing what is due.
