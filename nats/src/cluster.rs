@@ -19,6 +19,7 @@ mod accounts;
 mod authority;
 mod client;
 mod node;
+mod openssl;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

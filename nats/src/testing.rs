@@ -1,5 +1,7 @@
 //! Nats-servers of a test's own, gone with the test: one on a free port, or three as a cluster.
 
+mod cluster_files;
+mod group;
 mod hosts;
 pub mod outside;
 mod trio;
@@ -20,6 +22,7 @@ use crate::connect::{Bus, Options, Role};
 use crate::embedded::{ChildState, Durability, Embedded, EmbeddedError, EmbeddedOptions};
 use crate::topology::{self, Replicas};
 
+pub use cluster_files::ClusterFiles;
 pub use trio::{Trio, TrioError};
 
 /// Publishes these bytes as they are and waits until a stream has them, or refuses them: what a

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use nexus_tests::chaos::report::{self, Row};
-use nexus_tests::chaos::run::{Order, Outcome, run};
+use nexus_tests::chaos::run::{LIVES, Order, Outcome, run};
+use nexus_tests::log_servers::Servers;
 
 /// Kills, stops, cuts off and misleads a whole Nexus, and says whether it kept its promises
 #[derive(Debug, Parser)]
@@ -20,6 +21,9 @@ struct Arguments {
     /// After so many minutes no further fault is begun
     #[arg(long, value_name = "M")]
     minutes: Option<u64>,
+    /// How many nats-servers keep the log
+    #[arg(long, value_enum, default_value_t = Servers::One, value_name = "N")]
+    servers: Servers,
 }
 
 #[tokio::main]
@@ -34,6 +38,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         at_most: arguments
             .minutes
             .map(|minutes| Duration::from_secs(minutes * 60)),
+        servers: arguments.servers,
+        lives: LIVES,
     };
     say(&format!("seed {seed}"));
     let outcome = run(order).await?;
@@ -56,6 +62,9 @@ fn row(arguments: &Arguments, seed: u64, outcome: &Outcome) -> Row {
     let mut command = format!("./dev chaos --kills {} --seed {seed}", arguments.kills);
     if let Some(minutes) = arguments.minutes {
         command = format!("{command} --minutes {minutes}");
+    }
+    if arguments.servers == Servers::Three {
+        command.push_str(" --servers 3");
     }
     let result = match outcome.violations.len() {
         0 => "passed".to_owned(),

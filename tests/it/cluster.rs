@@ -100,27 +100,21 @@ fn reads_go_on_and_writes_resume_when_the_leader_is_killed_in_a_cluster() -> any
         .with_context(|| trio.logs())
 }
 
-/// The environment `nats.env` makes, with the files where they are.
-fn environment(trio: &Trio) -> Vec<(String, String)> {
-    let file = |client: &str, name: &str| trio.client(client).join(name).display().to_string();
-    let urls: Vec<String> = (0..3).map(|server| trio.url(server)).collect();
-    let ours = "control-plane";
-    let node = trio.node_of("here").map(|node| node.to_string());
-    vec![
-        ("NEXUS_NATS_URL".into(), urls.join(",")),
-        ("NEXUS_NATS_CA".into(), file(ours, "ca.pem")),
-        ("NEXUS_NATS_CERT".into(), file(ours, "client.pem")),
-        ("NEXUS_NATS_CREDS".into(), file(ours, "seed.nk")),
-        (
-            "NEXUS_NATS_WORKER_CREDS".into(),
-            file("worker-here", "seed.nk"),
-        ),
-        ("NEXUS_NODE".into(), node.unwrap_or_default()),
-    ]
+/// What `nats.env` says to a control plane that starts a worker as well.
+fn environment(trio: &Trio) -> anyhow::Result<Vec<(String, String)>> {
+    let mut environment = trio.files().environment("control-plane")?;
+    for (key, value) in trio.files().environment("worker-here")? {
+        match key.as_str() {
+            "NEXUS_NATS_CREDS" => environment.push(("NEXUS_NATS_WORKER_CREDS".to_owned(), value)),
+            "NEXUS_NODE" => environment.push((key, value)),
+            _ => {}
+        }
+    }
+    Ok(environment)
 }
 
 async fn live(trio: &mut Trio) -> anyhow::Result<()> {
-    let environment = environment(trio);
+    let environment = environment(trio)?;
     let environment: Vec<(&str, &str)> = environment
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()))

@@ -11,6 +11,7 @@
 //! A run is `./dev chaos --kills N --seed S`; the short form is a test. The seed gives the same
 //! faults in the same order; how far each life is when one comes is the machine's own business.
 
+mod aim;
 pub mod census;
 pub mod fault;
 pub mod history;

@@ -24,6 +24,7 @@ pub mod docker;
 pub mod flood;
 pub mod history;
 pub mod hosts;
+pub mod log_servers;
 pub mod measure;
 pub mod plane;
 mod ports;

@@ -1,6 +1,6 @@
 //! Ports that no other plane on this machine uses, for as long as they are held.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 
 /// A range of ports: most for SSH, one for the API, one for the jump host.
 ///
@@ -9,6 +9,7 @@ use std::net::TcpListener;
 #[derive(Debug)]
 pub(crate) struct PortRange {
     _slot: TcpListener,
+    number: u8,
     first: u16,
 }
 
@@ -20,13 +21,22 @@ impl PortRange {
     const POOL: u16 = 46;
 
     pub(crate) fn take() -> anyhow::Result<Self> {
-        for number in 0..100 {
-            if let Ok(slot) = TcpListener::bind(("127.0.0.1", Self::SLOTS + number)) {
-                let first = Self::RANGES + number * Self::SIZE;
-                return Ok(Self { _slot: slot, first });
+        for number in 0..100_u8 {
+            let slot = ("127.0.0.1", Self::SLOTS + u16::from(number));
+            if let Ok(slot) = TcpListener::bind(slot) {
+                return Ok(Self {
+                    _slot: slot,
+                    number,
+                    first: Self::RANGES + u16::from(number) * Self::SIZE,
+                });
             }
         }
         anyhow::bail!("a hundred planes run at once")
+    }
+
+    /// An address of loopback nobody else uses, for programs whose ports are given.
+    pub(crate) fn host(&self, host: u8) -> Ipv4Addr {
+        Ipv4Addr::new(127, 25, self.number, host)
     }
 
     /// For `NEXUS_SSH_PORTS`.

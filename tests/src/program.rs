@@ -15,6 +15,7 @@ pub struct Program {
     binary: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    folder: Option<PathBuf>,
     log: PathBuf,
     child: Option<Child>,
     /// By how many seconds its clock is off.
@@ -28,6 +29,7 @@ impl Program {
             binary,
             arguments: Vec::new(),
             environment: Vec::new(),
+            folder: None,
             log,
             child: None,
             skew: 0,
@@ -38,6 +40,13 @@ impl Program {
     #[must_use]
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// Started in this folder, not in the test's own.
+    #[must_use]
+    pub fn folder(mut self, folder: PathBuf) -> Self {
+        self.folder = Some(folder);
         self
     }
 
@@ -66,6 +75,9 @@ impl Program {
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(true);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         if self.skew != 0 {
             let library = skewing_library().context("no libfaketime on this machine")?;
             command

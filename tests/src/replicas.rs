@@ -5,39 +5,42 @@
 //!   nexusd-1 ── proxy ──┴── nats-server ─┴── proxy ── worker-1 …
 //! ```
 //!
-//! The log's server is the very child `nexusd` would start, with the rights each role has.
+//! The log's server is the very child `nexusd` would start, with the rights each role has; or there
+//! are three, as `nexusd cluster init` has them, and everyone has a proxy before each.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use nexus_events::id::{NodeId, WorkspaceId};
-use nexus_events::spec::Provider;
-use nexus_nats::embedded::ChildState;
-use nexus_nats::{Bus, Embedded, EmbeddedOptions, Log, NodeHome, Role};
+use nexus_events::id::WorkspaceId;
+use nexus_nats::{Bus, Log};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binaries;
 use crate::chaos::fault::Target;
-use crate::chaos::proxy::Proxy;
+use crate::chaos::proxy::{Proxy, Weather};
 use crate::client::Client;
+use crate::log_servers::{LogServers, Servers};
 use crate::plane::{ALICE, make_key};
 use crate::ports::PortRange;
 use crate::program::Program;
 
 /// How long anything may take to be there.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long is asked who leads: whoever does may just have been killed.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// One `nexusd` or one worker.
 #[derive(Debug)]
 pub struct Member {
     /// The process.
     pub program: Program,
-    /// Its network.
-    pub proxy: Proxy,
+    /// Its network: one before each of the log's servers.
+    pub proxies: Vec<Proxy>,
     /// Its own folder.
     pub home: PathBuf,
 }
@@ -46,7 +49,7 @@ pub struct Member {
 #[derive(Debug)]
 pub struct Replicas {
     members: BTreeMap<Target, Member>,
-    log: Embedded,
+    log: LogServers,
     ports: Vec<PortRange>,
     home: TempDir,
 }
@@ -58,21 +61,24 @@ impl Replicas {
     /// # Errors
     /// When one is not there within a minute.
     pub async fn start(planes: usize, workers: &[&str]) -> anyhow::Result<Self> {
+        Self::start_on(Servers::One, planes, workers).await
+    }
+
+    /// The same with one server of the log, or three.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_on(
+        servers: Servers,
+        planes: usize,
+        workers: &[&str],
+    ) -> anyhow::Result<Self> {
         let home = tempfile::Builder::new().prefix("nexus-it-").tempdir()?;
-        let mut options = EmbeddedOptions::new(home.path().join("log"));
-        // Each worker is a user of its own, who has to be known before the server starts.
-        let mut nodes = Vec::new();
-        for (number, provider) in workers.iter().enumerate() {
-            let provider: Provider = provider.parse()?;
-            let folder = home.path().join(Target::Worker(number).to_string());
-            let node = NodeHome::of(&folder, provider)?.node()?;
-            options = options.worker(node, provider);
-            nodes.push(node);
-        }
-        let log = Embedded::start(options).await?;
-        let ports = (0..planes)
+        let ports: Vec<PortRange> = (0..planes)
             .map(|_| PortRange::take())
             .collect::<anyhow::Result<_>>()?;
+        let range = ports.first().context("a replica at least")?;
+        let log = LogServers::start(servers, home.path(), workers, range).await?;
         let mut replicas = Self {
             members: BTreeMap::new(),
             log,
@@ -82,8 +88,8 @@ impl Replicas {
         for number in 0..planes {
             replicas.add_plane(number).await?;
         }
-        for (number, (provider, node)) in workers.iter().zip(nodes).enumerate() {
-            replicas.add_worker(number, provider, node).await?;
+        for (number, provider) in workers.iter().enumerate() {
+            replicas.add_worker(number, provider).await?;
         }
         replicas.nodes_joined(workers.len()).await?;
         let public = make_key(&replicas.home.path().join("id_alice")).await?;
@@ -92,7 +98,7 @@ impl Replicas {
     }
 
     async fn add_plane(&mut self, number: usize) -> anyhow::Result<()> {
-        let (target, proxy) = (Target::Plane(number), self.proxy().await?);
+        let target = Target::Plane(number);
         let home = self.folder(target)?;
         let address = format!("127.0.0.1:{}", self.ports[number].api());
         let binary = binaries::binary("nexusd")?;
@@ -101,51 +107,45 @@ impl Replicas {
             .variable("NEXUS_HOME", &home)
             .variable("NEXUS_KEYS", self.keys())
             .variable("NEXUS_SSH_LISTEN", "off")
-            .variable("NEXUS_SSH_PORTS", self.ports[0].pool())
-            .variable("NEXUS_NATS_URL", format!("nats://{}", proxy.address()))
-            .variable("NEXUS_NATS_CREDS", self.log.seed_file(Role::ControlPlane));
-        self.add(target, program, proxy, home)?;
+            .variable("NEXUS_SSH_PORTS", self.ports[0].pool());
+        self.add(target, program, home).await?;
         self.ready(number).await
     }
 
-    async fn add_worker(
-        &mut self,
-        number: usize,
-        provider: &str,
-        node: NodeId,
-    ) -> anyhow::Result<()> {
-        let (target, proxy) = (Target::Worker(number), self.proxy().await?);
+    async fn add_worker(&mut self, number: usize, provider: &str) -> anyhow::Result<()> {
+        let target = Target::Worker(number);
         let home = self.folder(target)?;
         let binary = binaries::binary("nexus-worker")?;
         let program = Program::new(binary, home.join("program.log"))
             .arguments(&["--provider", provider])
             .variable("NEXUS_HOME", &home)
-            .variable("NEXUS_BIN_DIR", binaries::folder()?)
-            .variable("NEXUS_NATS_URL", format!("nats://{}", proxy.address()))
-            .variable("NEXUS_NATS_CREDS", self.log.seed_file(Role::Worker(node)));
-        self.add(target, program, proxy, home)
+            .variable("NEXUS_BIN_DIR", binaries::folder()?);
+        self.add(target, program, home).await
     }
 
-    fn add(
+    async fn add(
         &mut self,
         target: Target,
         mut program: Program,
-        proxy: Proxy,
         home: PathBuf,
     ) -> anyhow::Result<()> {
+        let mut proxies = Vec::new();
+        for url in self.log.urls() {
+            let (_, address) = url.split_once("://").context("a URL has a scheme")?;
+            proxies.push(Proxy::before(address.parse()?).await?);
+        }
+        let through: Vec<SocketAddr> = proxies.iter().map(Proxy::address).collect();
+        for (key, value) in self.log.environment(target, through.into_iter())? {
+            program = program.variable(&key, value);
+        }
         program.start()?;
         let member = Member {
             program,
-            proxy,
+            proxies,
             home,
         };
         self.members.insert(target, member);
         Ok(())
-    }
-
-    async fn proxy(&self) -> anyhow::Result<Proxy> {
-        let address = self.log.url().trim_start_matches("nats://");
-        Proxy::before(address.parse()?).await
     }
 
     fn folder(&self, target: Target) -> anyhow::Result<PathBuf> {
@@ -173,7 +173,7 @@ impl Replicas {
         member.with_context(|| format!("there is no {target}"))
     }
 
-    /// All of them but the log's server.
+    /// All of them but the log's servers.
     pub fn members(&mut self) -> impl Iterator<Item = (Target, &mut Member)> {
         self.members
             .iter_mut()
@@ -203,9 +203,14 @@ impl Replicas {
         format!("127.0.0.1:{}", self.ports[number].api())
     }
 
-    /// Where the log's server listens, past every proxy.
-    pub fn log_url(&self) -> &str {
-        self.log.url()
+    /// Where the log's servers listen, past every proxy, with commas between.
+    pub fn log_url(&self) -> String {
+        self.log.urls().join(",")
+    }
+
+    /// How many servers keep the log.
+    pub const fn servers(&self) -> Servers {
+        self.log.servers()
     }
 
     /// A connection of the test's own to the log, past every proxy.
@@ -213,7 +218,7 @@ impl Replicas {
     /// # Errors
     /// When the server does not answer.
     pub async fn bus(&self) -> anyhow::Result<Bus> {
-        Ok(Bus::connect(self.log.options(Role::ControlPlane)).await?)
+        Ok(Bus::connect(self.log.options()).await?)
     }
 
     /// The log, past every proxy.
@@ -224,19 +229,80 @@ impl Replicas {
         Ok(Log::on(&self.bus().await?))
     }
 
-    /// Sends the log's server a signal; killed, it is started again by who keeps it.
+    /// Which of the log's servers leads it; `None` when nobody can tell soon.
+    pub async fn leader(&self) -> Option<usize> {
+        let asked = async { self.log.leader(&self.bus().await.ok()?).await };
+        tokio::time::timeout(ANSWER, asked).await.ok()?
+    }
+
+    /// Waits until each of the log's servers has everything.
     ///
     /// # Errors
-    /// When the signal cannot be sent.
-    pub fn signal_log(&self, signal: Signal) -> anyhow::Result<()> {
-        let state = self.log.state();
-        let running = match &*state.borrow() {
-            ChildState::Running { pid, .. } => i32::try_from(*pid).ok(),
-            ChildState::Crashed { .. } | ChildState::Stopped => None,
+    /// When they have not within a minute.
+    pub async fn log_is_whole(&self) -> anyhow::Result<()> {
+        let asked = async {
+            let bus = self.bus().await?;
+            while !self.log.are_whole(&bus).await {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            bus.drain().await;
+            Ok(())
         };
-        if let Some(pid) = running.and_then(Pid::from_raw) {
-            // It may have ended since.
-            let _ = kill_process(pid, signal);
+        tokio::time::timeout(PATIENCE, asked)
+            .await
+            .map_err(|_| anyhow::anyhow!("the log's servers do not agree\n{}", self.last_words()))?
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent, or there is no such program.
+    pub async fn kill(&mut self, target: Target) -> anyhow::Result<()> {
+        match target {
+            Target::Server(number) => self.log.kill(number).await,
+            target => self.member(target)?.program.kill().await.map(drop),
+        }
+    }
+
+    /// Starts a killed one again; the log's only server is started by who keeps it.
+    ///
+    /// # Errors
+    /// When it cannot be started, or there is no such program.
+    pub fn run(&mut self, target: Target) -> anyhow::Result<()> {
+        match target {
+            Target::Server(number) => self.log.run(number),
+            target => self.member(target)?.program.start(),
+        }
+    }
+
+    /// Sends a program a signal, if it runs.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent, or there is no such program.
+    pub fn signal(&mut self, target: Target, signal: Signal) -> anyhow::Result<()> {
+        match target {
+            Target::Server(number) => self.log.signal(number, signal),
+            target => self.member(target)?.program.signal(signal),
+        }
+    }
+
+    /// Lets the weather change between a program and the log's servers, or between one of those
+    /// and every program.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub fn weather(&mut self, target: Target, weather: Weather) -> anyhow::Result<()> {
+        if let Target::Server(number) = target {
+            for (_, member) in self.members() {
+                let proxy = member.proxies.get(number);
+                proxy
+                    .with_context(|| format!("there is no {target}"))?
+                    .set(weather);
+            }
+            return Ok(());
+        }
+        for proxy in &self.member(target)?.proxies {
+            proxy.set(weather);
         }
         Ok(())
     }
@@ -281,7 +347,9 @@ impl Replicas {
         let end = |(target, member): (&Target, &Member)| {
             format!("--- {target}\n{}", member.program.last_words(25))
         };
-        self.members.iter().map(end).collect::<Vec<_>>().join("\n")
+        let mut ends: Vec<String> = self.members.iter().map(end).collect();
+        ends.push(self.log.last_words());
+        ends.join("\n")
     }
 
     /// First processes of sandboxes below this folder, by the workspace each is of.

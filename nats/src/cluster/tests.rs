@@ -133,6 +133,39 @@ fn certificates_say_what_they_are_for() {
 }
 
 #[test]
+fn whoever_is_a_day_behind_takes_a_certificate_for_valid_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    init(&plan(home.path(), &["one"])).unwrap();
+    let valid = |authority: &str, certificate: &str, hours: i64| {
+        let at = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours);
+        let verified = Command::new("openssl")
+            .args(["verify", "-attime", &at.as_second().to_string(), "-CAfile"])
+            .args([home.path().join(authority), home.path().join(certificate)])
+            .output()
+            .unwrap();
+        verified.status.success()
+    };
+    for (authority, certificate) in [
+        ("authority/clients.pem", "nodes/a/node.pem"),
+        ("authority/routes.pem", "nodes/c/route.pem"),
+        ("authority/clients.pem", "clients/worker-one/client.pem"),
+    ] {
+        for hours in [0, 1, 24, -24 * 824] {
+            assert!(
+                valid(authority, certificate, hours),
+                "{certificate} {hours}"
+            );
+        }
+        for hours in [26, -24 * 826] {
+            assert!(
+                !valid(authority, certificate, hours),
+                "{certificate} {hours}"
+            );
+        }
+    }
+}
+
+#[test]
 fn words_that_would_break_a_file_are_refused() {
     for wrong in [
         "a", "a=", "=h", "A=h", "a b=h", "../a=h", "-a=h", "a=h\"", "a=h\nx", "a=-h", "a=h:1",

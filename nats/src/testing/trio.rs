@@ -4,20 +4,14 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use nexus_events::id::NodeId;
-use serde::Deserialize;
 use tempfile::TempDir;
 
+use super::ClusterFiles;
 use super::hosts::Hosts;
-use crate::cluster::{self, CLIENT_PORT, Plan};
-use crate::connect::{Bus, Options, Role, Transport};
+use crate::connect::{Bus, Options, Role};
 use crate::embedded::find_binary;
-use crate::topology::EVENTS;
-
-/// What the servers are called.
-const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// Why there is no cluster for this test.
 #[derive(Debug, thiserror::Error)]
@@ -29,31 +23,10 @@ pub struct TrioError(pub(super) String);
 pub struct Trio {
     servers: [Option<Child>; 3],
     hosts: Hosts,
+    files: ClusterFiles,
     binary: PathBuf,
     // Removed after the servers have ended: fields are dropped in order.
     folder: TempDir,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    #[serde(default)]
-    cluster: Option<Group>,
-}
-
-#[derive(Deserialize)]
-struct Group {
-    #[serde(default)]
-    leader: Option<String>,
-    #[serde(default)]
-    replicas: Vec<Replica>,
-}
-
-#[derive(Deserialize)]
-struct Replica {
-    #[serde(default)]
-    current: bool,
-    #[serde(default)]
-    offline: bool,
 }
 
 impl Trio {
@@ -72,21 +45,16 @@ impl Trio {
             .prefix("nexus-trio-")
             .tempdir()
             .map_err(|error| text(&error))?;
-        let node = |host: usize| format!("{}={}", NAMES[host], Hosts::address(host)).parse();
-        let nodes = (0..3).map(node).collect::<Result<_, _>>();
-        let names = workers
+        let hosts = [0, 1, 2].map(Hosts::address);
+        let workers: Vec<String> = workers
             .iter()
-            .map(|name| format!("{name}=process").parse())
-            .collect::<Result<_, _>>();
-        let plan = Plan {
-            folder: folder.path().to_owned(),
-            nodes: nodes.map_err(|error| text(&error))?,
-            workers: names.map_err(|error| text(&error))?,
-        };
-        cluster::init(&plan).map_err(|error| text(&error))?;
+            .map(|name| format!("{name}=process"))
+            .collect();
+        let files = ClusterFiles::make(folder.path(), hosts, &workers)?;
         let mut trio = Self {
             servers: [None, None, None],
             hosts: Hosts::make(3)?,
+            files,
             binary: find_binary(None).map_err(|error| text(&error))?,
             folder,
         };
@@ -107,41 +75,32 @@ impl Trio {
 
     /// How a client of this name (`control-plane`, `worker-NAME`, `operator`) connects.
     pub fn options(&self, client: &str, role: Role) -> Options {
-        let folder = self.client(client);
-        let urls = (0..3).map(|server| self.url(server));
-        Options::new(urls, role)
-            .seed_file(folder.join("seed.nk"))
-            .transport(Transport {
-                authority: Some(folder.join("ca.pem")),
-                certificate: Some(folder.join("client.pem")),
-                plaintext: false,
-            })
-            .patience(Duration::from_secs(30))
+        self.files.options(client, role)
     }
 
     /// Where a server takes clients.
     pub fn url(&self, server: usize) -> String {
-        format!("tls://{}:{CLIENT_PORT}", Hosts::address(server))
+        self.files.url(server)
     }
 
     /// The folder of a client's files.
     pub fn client(&self, name: &str) -> PathBuf {
-        self.folder.path().join("clients").join(name)
+        self.files.client(name)
     }
 
     /// The node a worker's credentials were made for.
     pub fn node_of(&self, worker: &str) -> Option<NodeId> {
-        let path = self.client(&format!("worker-{worker}")).join("nats.env");
-        let text = std::fs::read_to_string(path).ok()?;
-        text.lines()
-            .find_map(|line| line.strip_prefix("NEXUS_NODE="))?
-            .parse()
-            .ok()
+        self.files.node_of(worker)
     }
 
     /// The folder of a server's files.
     pub fn node(&self, server: usize) -> PathBuf {
-        self.folder.path().join("nodes").join(NAMES[server])
+        self.files.node(server)
+    }
+
+    /// What servers and clients read.
+    pub const fn files(&self) -> &ClusterFiles {
+        &self.files
     }
 
     /// The folder everything is in.
@@ -217,16 +176,12 @@ impl Trio {
 
     /// Who leads the log at the moment, as the cluster says.
     pub async fn leader(&self, bus: &Bus) -> Option<usize> {
-        let leader = group(bus).await?.leader?;
-        NAMES.iter().position(|name| *name == leader)
+        self.files.leader(bus).await
     }
 
     /// Whether the log has a leader and every copy of it is as long.
     pub async fn is_whole(&self, bus: &Bus) -> bool {
-        group(bus).await.is_some_and(|group| {
-            let good = |replica: &Replica| replica.current && !replica.offline;
-            group.leader.is_some() && group.replicas.len() == 2 && group.replicas.iter().all(good)
-        })
+        self.files.is_whole(bus).await
     }
 
     /// The end of every server's log, for a test that failed.
@@ -236,17 +191,10 @@ impl Trio {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let lines: Vec<&str> = text.lines().rev().take(30).collect();
             let lines: Vec<&str> = lines.into_iter().rev().collect();
-            format!("--- {}\n{}", NAMES[server], lines.join("\n"))
+            format!("--- {}\n{}", ClusterFiles::name(server), lines.join("\n"))
         };
         (0..3).map(end).collect::<Vec<_>>().join("\n")
     }
-}
-
-async fn group(bus: &Bus) -> Option<Group> {
-    let call = format!("STREAM.INFO.{EVENTS}");
-    let nothing = serde_json::json!({});
-    let info = bus.api::<Info>("asking who leads", &call, &nothing).await;
-    info.ok()?.cluster
 }
 
 impl Drop for Trio {

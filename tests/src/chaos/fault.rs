@@ -8,8 +8,10 @@ use super::proxy::Weather;
 /// One of the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
-    /// The log's server.
-    Log,
+    /// One of the log's servers.
+    Server(usize),
+    /// Whichever of them leads when its moment comes.
+    Leader,
     /// A replica of the control plane.
     Plane(usize),
     /// A worker.
@@ -19,7 +21,8 @@ pub enum Target {
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Log => formatter.write_str("nats-server"),
+            Self::Server(number) => write!(formatter, "nats-server-{number}"),
+            Self::Leader => formatter.write_str("the leader of the log"),
             Self::Plane(number) => write!(formatter, "nexusd-{number}"),
             Self::Worker(number) => write!(formatter, "worker-{number}"),
         }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::census::Census;
 use super::history::History;
+use super::lives::Caller;
 use super::run::say;
 use super::scene::Scene;
 use super::verdict::{self, Violation};
@@ -26,11 +27,16 @@ impl Scene {
         say("the faults are over");
         self.stop.send_replace(true);
         let mut violations = Vec::new();
-        while let Some(ended) = self.lives.join_next().await {
+        // What ended because the log was away may have yet to be started again.
+        let lives = std::mem::take(&mut self.lives);
+        for ended in self.kept_running(lives.join_all()).await? {
             // A client that was left without an answer for a minute is a violation of its own.
-            if let Err(error) = ended? {
+            if let Err(error) = ended {
                 violations.push(Violation::of(format!("{error:#}")));
             }
+        }
+        if let Err(error) = self.replicas.log_is_whole().await {
+            violations.push(Violation::of(format!("{error:#}")));
         }
         violations.extend(self.at_rest().await?);
         say("everything is deleted");
@@ -48,9 +54,10 @@ impl Scene {
 
     /// Waits until the log and what is counted outside agree, for as long as that may take; what is
     /// wrong then is a violation.
-    async fn at_rest(&self) -> anyhow::Result<Vec<Violation>> {
+    async fn at_rest(&mut self) -> anyhow::Result<Vec<Violation>> {
         let deadline = Instant::now() + GRACE;
         loop {
+            self.keep_running()?;
             let violations = self.look().await?;
             if violations.is_empty() || Instant::now() > deadline {
                 return Ok(violations);
@@ -83,47 +90,22 @@ impl Scene {
                 lines.extend(said.into_iter().map(|line| format!("{target}: {line}")));
             }
         }
+        if !violations.is_empty() {
+            lines.push(self.replicas.last_words());
+        }
         lines.join("\n")
     }
 
-    async fn delete_all(&self) -> anyhow::Result<Vec<Violation>> {
+    async fn delete_all(&mut self) -> anyhow::Result<Vec<Violation>> {
         let history = History::read(&self.replicas.log().await?).await?;
         let there = history
             .workspaces
             .iter()
             .filter(|(_, state)| !matches!(state.phase, Phase::Deleted | Phase::Absent));
-        let deletions = there.map(|(workspace, _)| self.delete(*workspace));
-        let ended = join_all(deletions).await;
+        let caller = self.caller.clone();
+        let deletions = there.map(|(workspace, _)| delete(&caller, *workspace));
+        let ended = self.kept_running(join_all(deletions)).await?;
         Ok(ended.into_iter().flatten().collect())
-    }
-
-    /// Until it is gone; a delete that fails is asked for again.
-    async fn delete(&self, workspace: WorkspaceId) -> Option<Violation> {
-        let deadline = Instant::now() + CLEARING;
-        let mut last = String::new();
-        for turn in 0.. {
-            if Instant::now() > deadline {
-                break;
-            }
-            let path = format!("/api/v1/workspaces/{workspace}/delete");
-            let key = format!("clear-{workspace}-{turn}");
-            match self.caller.ask(&path, &key, &json!({})).await {
-                Ok(Some(accepted)) => match accepted.operation {
-                    None => return None,
-                    Some(operation) => match self.caller.ended(operation, CLEARING).await {
-                        Some(view) if view.failure.is_none() => return None,
-                        Some(view) => last = format!("{:?}", view.failure),
-                        None => last = format!("{operation} has not ended"),
-                    },
-                },
-                // Gone already.
-                Ok(None) => return None,
-                Err(error) => last = format!("{error:#}"),
-            }
-        }
-        Some(Violation::of(format!(
-            "{workspace} cannot be deleted: {last}"
-        )))
     }
 
     /// Removes what a run that failed left in the engine.
@@ -140,4 +122,33 @@ impl Scene {
         }
         Ok(())
     }
+}
+
+/// Until it is gone; a delete that fails is asked for again.
+async fn delete(caller: &Caller, workspace: WorkspaceId) -> Option<Violation> {
+    let deadline = Instant::now() + CLEARING;
+    let mut last = String::new();
+    for turn in 0.. {
+        if Instant::now() > deadline {
+            break;
+        }
+        let path = format!("/api/v1/workspaces/{workspace}/delete");
+        let key = format!("clear-{workspace}-{turn}");
+        match caller.ask(&path, &key, &json!({})).await {
+            Ok(Some(accepted)) => match accepted.operation {
+                None => return None,
+                Some(operation) => match caller.ended(operation, CLEARING).await {
+                    Some(view) if view.failure.is_none() => return None,
+                    Some(view) => last = format!("{:?}", view.failure),
+                    None => last = format!("{operation} has not ended"),
+                },
+            },
+            // Gone already.
+            Ok(None) => return None,
+            Err(error) => last = format!("{error:#}"),
+        }
+    }
+    Some(Violation::of(format!(
+        "{workspace} cannot be deleted: {last}"
+    )))
 }

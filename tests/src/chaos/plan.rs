@@ -7,6 +7,7 @@ use rand::{Rng as _, SeedableRng as _};
 
 use super::fault::{Fault, Poison, Target};
 use super::proxy::Weather;
+use crate::log_servers::Servers;
 
 /// Replicas of the control plane in a run.
 pub const PLANES: usize = 2;
@@ -34,6 +35,8 @@ pub struct Wanted {
     pub seed: u64,
     /// Whether clocks can be skewed on this machine.
     pub skew: bool,
+    /// How many servers keep the log.
+    pub servers: Servers,
 }
 
 /// Every fault of a run, in order: as many kills as wanted, and one other fault for every two.
@@ -43,9 +46,12 @@ pub fn plan(wanted: Wanted) -> Vec<Moment> {
     let mut kills = 0;
     while kills < wanted.kills {
         let fault = if numbers.random_ratio(2, 3) {
-            Fault::Kill(any(&mut numbers), milliseconds(&mut numbers, 0, 800))
+            Fault::Kill(
+                any(&mut numbers, wanted),
+                milliseconds(&mut numbers, 0, 800),
+            )
         } else {
-            other(&mut numbers, wanted.skew)
+            other(&mut numbers, wanted)
         };
         kills += usize::from(fault.is_kill());
         moments.push(Moment {
@@ -61,11 +67,24 @@ fn milliseconds(numbers: &mut StdRng, from: u64, to: u64) -> Duration {
 }
 
 /// Workers are most of the programs and do most of the work.
-fn any(numbers: &mut StdRng) -> Target {
-    match numbers.random_range(0..7) {
-        0 => Target::Log,
+fn any(numbers: &mut StdRng, wanted: Wanted) -> Target {
+    let several = match wanted.servers {
+        Servers::One => 0,
+        Servers::Three => 1,
+    };
+    match numbers.random_range(0..7 + several) {
+        0 if several == 0 => Target::Server(0),
+        0 | 7 => server(numbers),
         1..=2 => Target::Plane(numbers.random_range(0..PLANES)),
         _ => Target::Worker(numbers.random_range(0..WORKERS)),
+    }
+}
+
+/// The one that leads as often as the other two together, at least.
+fn server(numbers: &mut StdRng) -> Target {
+    match numbers.random_range(0..6) {
+        number @ 0..3 => Target::Server(number),
+        _ => Target::Leader,
     }
 }
 
@@ -77,7 +96,7 @@ fn client(numbers: &mut StdRng) -> Target {
     }
 }
 
-fn other(numbers: &mut StdRng, skew: bool) -> Fault {
+fn other(numbers: &mut StdRng, wanted: Wanted) -> Fault {
     match numbers.random_range(0..6) {
         0 | 1 => {
             let weather = match numbers.random_range(0..5) {
@@ -87,10 +106,19 @@ fn other(numbers: &mut StdRng, skew: bool) -> Fault {
                 3 => Weather::OnlyIn,
                 _ => Weather::Slow(milliseconds(numbers, 20, 300)),
             };
-            Fault::Network(client(numbers), weather, milliseconds(numbers, 200, 6_000))
+            let target = match wanted.servers {
+                Servers::Three if numbers.random_ratio(1, 4) => server(numbers),
+                Servers::One | Servers::Three => client(numbers),
+            };
+            Fault::Network(target, weather, milliseconds(numbers, 200, 6_000))
         }
-        2 | 3 => Fault::Pause(any(numbers), milliseconds(numbers, 200, 5_000)),
-        4 if skew => {
+        2 | 3 => match any(numbers, wanted) {
+            target @ (Target::Server(_) | Target::Leader) if wanted.servers == Servers::Three => {
+                Fault::Pause(target, milliseconds(numbers, 200, 12_000))
+            }
+            target => Fault::Pause(target, milliseconds(numbers, 200, 5_000)),
+        },
+        4 if wanted.skew => {
             let seconds = SKEWS[numbers.random_range(0..SKEWS.len())];
             Fault::Skew(client(numbers), seconds)
         }
@@ -110,6 +138,7 @@ mod tests {
         kills: 60,
         seed: 7,
         skew: true,
+        servers: Servers::One,
     };
 
     #[test]
@@ -132,5 +161,36 @@ mod tests {
         });
         let skews = |moment: &&Moment| matches!(moment.fault, Fault::Skew(..));
         assert_eq!(unskewed.iter().filter(skews).count(), 0);
+    }
+
+    #[test]
+    fn each_of_three_servers_and_whoever_leads_is_hit_in_every_way() {
+        let moments = plan(Wanted {
+            kills: 400,
+            servers: Servers::Three,
+            ..SIXTY
+        });
+        let all = [0, 1, 2]
+            .map(Target::Server)
+            .into_iter()
+            .chain([Target::Leader]);
+        for target in all {
+            let hits = moments.iter().filter_map(|moment| match moment.fault {
+                Fault::Kill(hit, _) | Fault::Pause(hit, _) | Fault::Network(hit, ..) => {
+                    (hit == target).then(|| moment.fault.kind())
+                }
+                Fault::Skew(..) | Fault::Poison(_) => None,
+            });
+            let kinds: std::collections::BTreeSet<_> = hits.collect();
+            assert_eq!(kinds.len(), 3, "{target}: {kinds:?}");
+        }
+        let one = plan(SIXTY);
+        let of_three = |moment: &&Moment| {
+            matches!(
+                moment.fault,
+                Fault::Kill(Target::Leader | Target::Server(1..), _)
+            )
+        };
+        assert_eq!(one.iter().filter(of_three).count(), 0);
     }
 }

@@ -67,12 +67,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Before `target`, in fair weather.
+    /// Before `target`, at a port of the same host, whose certificate is for it; in fair weather.
     ///
     /// # Errors
     /// When no port is free.
     pub async fn before(target: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = TcpListener::bind((target.ip(), 0)).await?;
         let address = listener.local_addr()?;
         let (weather, felt) = watch::channel(Weather::Fair);
         let accepting = tokio::spawn(async move {

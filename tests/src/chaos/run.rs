@@ -7,11 +7,15 @@ use tokio::time::Instant;
 
 use super::history::History;
 use super::plan::{PLANES, WORKERS, Wanted, plan};
-use super::scene::{LIVES, Scene};
+use super::scene::Scene;
 use super::verdict::Violation;
 use crate::docker;
+use crate::log_servers::Servers;
 use crate::program::skewing_library;
 use crate::replicas::Replicas;
+
+/// Lives at once in a run by flags.
+pub const LIVES: usize = 20;
 
 /// What a run is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +26,10 @@ pub struct Order {
     pub seed: u64,
     /// After so long no further fault is begun.
     pub at_most: Option<Duration>,
+    /// How many servers keep the log.
+    pub servers: Servers,
+    /// Lives at once.
+    pub lives: usize,
 }
 
 /// What a run saw.
@@ -29,12 +37,16 @@ pub struct Order {
 pub struct Outcome {
     /// Faults by kind.
     pub faults: BTreeMap<&'static str, usize>,
+    /// Lives at once.
+    pub lives: usize,
     /// Operations in the log, and events.
     pub operations: usize,
     /// Events in the log.
     pub events: u64,
     /// Messages that are no events.
     pub unreadable: usize,
+    /// How many servers kept the log.
+    pub servers: Servers,
     /// Whether an engine took part.
     pub engine: bool,
     /// How long it took.
@@ -53,10 +65,11 @@ impl Outcome {
             .iter()
             .map(|(kind, count)| format!("{count} {kind}"));
         let mut words: Vec<String> = faults.collect();
-        words.push(format!("{LIVES} lives at once"));
+        words.push(format!("{} lives at once", self.lives));
         words.push(format!("{} operations", self.operations));
         words.push(format!("{} events", self.events));
         words.push(format!("{} unreadable", self.unreadable));
+        words.push(format!("nats-server ×{}", self.servers.count()));
         words.push(format!("nexusd ×{PLANES}"));
         let providers = if self.engine {
             "process ×2, docker"
@@ -85,21 +98,25 @@ pub async fn run(order: Order) -> anyhow::Result<Outcome> {
     } else {
         "process"
     };
-    let replicas = Replicas::start(PLANES, &["process", "process", third]).await?;
-    let mut scene = Scene::set(replicas, engine, order.seed).await?;
+    let workers = ["process", "process", third];
+    let replicas = Replicas::start_on(order.servers, PLANES, &workers).await?;
+    let mut scene = Scene::set(replicas, engine, order.seed, order.lives).await?;
     let moments = plan(Wanted {
         kills: order.kills,
         seed: order.seed,
         skew: skewing_library().is_some(),
+        servers: order.servers,
     });
     scene.strike(&moments, began, order.at_most).await?;
     let violations = scene.judge().await?;
     let history = History::read(&scene.replicas.log().await?).await?;
     let outcome = Outcome {
         faults: scene.faults.clone(),
+        lives: order.lives,
         operations: history.operations.len(),
         events: history.events,
         unreadable: history.unreadable.len(),
+        servers: order.servers,
         engine: scene.engine.is_some(),
         took: began.elapsed(),
         evidence: scene.evidence(&history, &violations),

@@ -20,9 +20,6 @@ use crate::docker::Engine;
 use crate::replicas::Replicas;
 use crate::repository;
 
-/// Lives at once.
-pub(super) const LIVES: usize = 20;
-
 /// Everything of a run.
 pub(super) struct Scene {
     pub(super) replicas: Replicas,
@@ -33,12 +30,12 @@ pub(super) struct Scene {
     pub(super) stop: watch::Sender<bool>,
     pub(super) faults: BTreeMap<&'static str, usize>,
     /// What is to be undone, and when.
-    undo: Vec<(Instant, Undo)>,
+    pub(super) undo: Vec<(Instant, Undo)>,
 }
 
 /// The end of a fault.
 #[derive(Debug, Clone, Copy)]
-enum Undo {
+pub(super) enum Undo {
     Start(Target),
     Continue(Target),
     Calm(Target),
@@ -49,6 +46,7 @@ impl Scene {
         replicas: Replicas,
         engine: Option<Engine>,
         seed: u64,
+        count: usize,
     ) -> anyhow::Result<Self> {
         let config =
             "services:\n  web:\n    command: exec python3 -m http.server 3000\n    port: 3000\n";
@@ -62,7 +60,7 @@ impl Scene {
         let caller = Caller::new(clients, ledger.clone());
         let (stop, told) = watch::channel(false);
         let mut lives = JoinSet::new();
-        for number in 0..LIVES {
+        for number in 0..count {
             // Every fourth in a container, every other one with a repository and a service.
             let provider = match (&engine, number % 4) {
                 (Some(_), 3) => "docker",
@@ -99,11 +97,10 @@ impl Scene {
             }
             self.undo_until(Instant::now() + moment.after).await?;
             self.keep_running()?;
-            say(&moment.fault.to_string());
-            self.fault(moment.fault)
-                .await
-                .with_context(|| moment.fault.to_string())?;
-            *self.faults.entry(moment.fault.kind()).or_default() += 1;
+            let fault = self.aim(moment.fault).await?;
+            say(&fault.to_string());
+            self.fault(fault).await.with_context(|| fault.to_string())?;
+            *self.faults.entry(fault.kind()).or_default() += 1;
         }
         let last = self.undo.iter().map(|(at, _)| *at).max();
         self.undo_until(last.unwrap_or_else(Instant::now)).await?;
@@ -112,32 +109,46 @@ impl Scene {
 
     /// Whatever ended by itself (it found no log in time) is started again, as whoever keeps it
     /// would; what was killed waits for its moment.
-    fn keep_running(&mut self) -> anyhow::Result<()> {
+    pub(super) fn keep_running(&mut self) -> anyhow::Result<()> {
         let killed = |target| {
             let awaited = |undo: &Undo| matches!(undo, Undo::Start(other) if *other == target);
             self.undo.iter().any(|(_, undo)| awaited(undo))
         };
-        for (target, member) in self.replicas.members() {
+        let servers = (0..self.replicas.servers().count()).map(Target::Server);
+        let mut all: Vec<Target> = servers.collect();
+        all.extend(self.replicas.members().map(|(target, _)| target));
+        for target in all {
             if !killed(target) {
-                member.program.start()?;
+                self.replicas.run(target)?;
             }
         }
         Ok(())
     }
 
+    /// Does `work`, and meanwhile starts again whatever ends by itself.
+    pub(super) async fn kept_running<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+    ) -> anyhow::Result<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = tokio::time::sleep(Duration::from_millis(500)) => self.keep_running()?,
+            }
+        }
+    }
+
     /// Waits until `then`, undoing what is due.
-    async fn undo_until(&mut self, then: Instant) -> anyhow::Result<()> {
+    pub(super) async fn undo_until(&mut self, then: Instant) -> anyhow::Result<()> {
         self.undo.sort_by_key(|(at, _)| *at);
         while self.undo.first().is_some_and(|(at, _)| *at <= then) {
             let (at, undo) = self.undo.remove(0);
             tokio::time::sleep_until(at).await;
             match undo {
-                Undo::Start(target) => self.replicas.member(target)?.program.start()?,
-                Undo::Continue(Target::Log) => self.replicas.signal_log(Signal::CONT)?,
-                Undo::Continue(target) => {
-                    self.replicas.member(target)?.program.signal(Signal::CONT)?;
-                }
-                Undo::Calm(target) => self.replicas.member(target)?.proxy.set(Weather::Fair),
+                Undo::Start(target) => self.replicas.run(target)?,
+                Undo::Continue(target) => self.replicas.signal(target, Signal::CONT)?,
+                Undo::Calm(target) => self.replicas.weather(target, Weather::Fair)?,
             }
         }
         tokio::time::sleep_until(then).await;
@@ -150,22 +161,16 @@ impl Scene {
 
     async fn fault(&mut self, fault: Fault) -> anyhow::Result<()> {
         match fault {
-            // Who keeps it starts it again.
-            Fault::Kill(Target::Log, _) => self.replicas.signal_log(Signal::KILL)?,
             Fault::Kill(target, pause) => {
-                self.replicas.member(target)?.program.kill().await?;
+                self.replicas.kill(target).await?;
                 self.later(pause, Undo::Start(target));
             }
-            Fault::Pause(Target::Log, pause) => {
-                self.replicas.signal_log(Signal::STOP)?;
-                self.later(pause, Undo::Continue(Target::Log));
-            }
             Fault::Pause(target, pause) => {
-                self.replicas.member(target)?.program.signal(Signal::STOP)?;
+                self.replicas.signal(target, Signal::STOP)?;
                 self.later(pause, Undo::Continue(target));
             }
             Fault::Network(target, weather, pause) => {
-                self.replicas.member(target)?.proxy.set(weather);
+                self.replicas.weather(target, weather)?;
                 self.later(pause, Undo::Calm(target));
             }
             Fault::Skew(target, seconds) => {
