@@ -10,7 +10,7 @@ use nexus_events::workspace::Phase;
 use nexus_tests::binaries;
 use nexus_tests::chaos::fault::Target;
 use nexus_tests::client::{Client, succeeded};
-use nexus_tests::plane::ALICE;
+use nexus_tests::plane::{ALICE, make_key};
 use nexus_tests::replicas::Replicas;
 use nexus_tests::terminal::{self, Door, Refused};
 use reqwest::{Method, StatusCode};
@@ -91,6 +91,35 @@ async fn of_creates_of_one_name_on_two_replicas_one_wins() -> anyhow::Result<()>
         lost.clone().all(|reply| reply.body["code"] == "CONFLICT"),
         "{replies:#?}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_adds_of_one_key_by_two_at_two_replicas_one_wins() -> anyhow::Result<()> {
+    let (replicas, a, b) = two().await?;
+    let page: Value = a.get("/api/v1/users").await?;
+    let users = page["items"].as_array().into_iter().flatten();
+    let users: Vec<_> = users.filter_map(|user| user["id"].as_str()).collect();
+    ensure!(users.len() == 2, "{page}");
+    for round in 0..8 {
+        let key = make_key(&replicas.home().join(format!("id_both_{round}"))).await?;
+        let body = json!({ "public_key": key.line });
+        let path = |user: &str| format!("/api/v1/users/{user}/keys");
+        let (hers, his) = (path(users[0]), path(users[1]));
+        let (one, other) = tokio::join!(
+            a.send(Method::POST, &hers, Some(&body)),
+            b.send(Method::POST, &his, Some(&body))
+        );
+        let replies = [one?, other?];
+        let won = replies.iter().filter(|reply| reply.status.is_success());
+        ensure!(won.count() == 1, "{replies:#?}");
+        let lost = replies.iter().find(|reply| !reply.status.is_success());
+        let lost = &lost.context("a loser")?.body;
+        ensure!(
+            lost["code"] == "CONFLICT" && lost["errors"][0]["field"] == "key",
+            "{lost}"
+        );
+    }
     Ok(())
 }
 
