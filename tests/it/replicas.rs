@@ -209,6 +209,91 @@ async fn who_is_let_in_at_one_replica_is_at_the_other_until_shown_out() -> anyho
     Ok(())
 }
 
+/// A browser at one replica's previews; what it holds is the other's as well.
+struct Browser {
+    at: [Client; 2],
+    host: String,
+    cookie: String,
+}
+
+impl Browser {
+    /// Lets it in by the first replica, as whoever `text` is of.
+    async fn enter(replicas: &Replicas, text: &str, desk: &WorkspaceView) -> anyhow::Result<Self> {
+        let path = format!("/api/v1/workspaces/{}/previews", desk.id);
+        let api = replicas.over_tcp(0, text)?;
+        let opened: Value = api.post(&path, &json!({ "port": 3000 })).await?;
+        let address = opened["enter_url"].as_str().context("an address")?;
+        let address = address.strip_prefix("http://").context("of http")?;
+        let (page, ticket) = address.split_once('#').context("a ticket")?;
+        let (host, path) = page.split_once('/').context("a path")?;
+        let anybody = |number| Client::tcp(&format!("http://{}", replicas.address(number)), None);
+        let at = [anybody(0)?, anybody(1)?];
+        let entering = at[0]
+            .request(Method::POST, &format!("/{path}"))
+            .header("Host", host)
+            .header("Origin", format!("http://{host}"))
+            .body(ticket.to_owned());
+        let answer = entering.send().await?;
+        let cookie = answer.headers().get("set-cookie").context("a cookie")?;
+        let cookie = cookie.to_str()?.split(';').next().unwrap_or_default();
+        Ok(Self {
+            cookie: cookie.to_owned(),
+            host: host.to_owned(),
+            at,
+        })
+    }
+
+    /// Whether it is let in at a replica; nothing listens behind the preview, which is told then.
+    async fn is_in(&self, number: usize) -> anyhow::Result<bool> {
+        let request = self.at[number].request(Method::GET, "/");
+        let request = request.header("Host", &self.host);
+        let answer = request.header("Cookie", &self.cookie).send().await?;
+        match answer.status() {
+            StatusCode::BAD_GATEWAY => Ok(true),
+            StatusCode::UNAUTHORIZED => Ok(false),
+            other => anyhow::bail!("{other}: {}", answer.text().await?),
+        }
+    }
+
+    async fn shown_out(&self) -> anyhow::Result<()> {
+        let refused = async {
+            while self.is_in(0).await? || self.is_in(1).await? {}
+            anyhow::Ok(())
+        };
+        let within = tokio::time::timeout(Duration::from_secs(1), refused).await;
+        within.context("it is let in for longer than a second")?
+    }
+}
+
+#[tokio::test]
+async fn who_is_let_into_a_preview_at_one_replica_is_at_the_other_until_shown_out()
+-> anyhow::Result<()> {
+    let (mut replicas, a, b) = two().await?;
+    let desk = a.running(ALICE, "desk", plain()).await?;
+    b.workspace(desk.id, desk.sequence).await?;
+    let (text, id) = token(&a).await?;
+    let browser = Browser::enter(&replicas, &text, &desk).await?;
+    ensure!(browser.is_in(0).await? && browser.is_in(1).await?);
+    for number in [0, 1] {
+        let program = &mut replicas.member(Target::Plane(number))?.program;
+        program.kill().await?;
+        program.start()?;
+        replicas.ready(number).await?;
+        ensure!(browser.is_in(number).await?, "{number} has forgotten it");
+    }
+    let closing = format!("/api/v1/workspaces/{}/previews/3000", desk.id);
+    let closed = b.send(Method::DELETE, &closing, None).await?;
+    ensure!(closed.status.is_success(), "{closed:?}");
+    browser.shown_out().await?;
+
+    let browser = Browser::enter(&replicas, &text, &desk).await?;
+    ensure!(browser.is_in(1).await?, "by a new ticket");
+    let path = format!("/api/v1/tokens/{id}");
+    let revoked = a.send(Method::DELETE, &path, None).await?;
+    ensure!(revoked.status.is_success(), "{revoked:?}");
+    browser.shown_out().await
+}
+
 /// Whatever a replica was about to do when it was killed, the other does.
 #[tokio::test]
 async fn a_replica_killed_in_the_middle_leaves_nothing_undone() -> anyhow::Result<()> {
