@@ -164,6 +164,11 @@ impl App {
         Tickets::new(purpose, sealer, spent)
     }
 
+    /// What seals what all replicas read.
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.parts.sealer
+    }
+
     /// Where the jump host listens; `None` while it does not.
     pub fn jump_host(&self) -> Option<SocketAddr> {
         self.parts.jump_host.get().copied()

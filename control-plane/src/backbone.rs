@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nexus_nats::preview_entries::PreviewEntries;
 use nexus_nats::{
     Bus, CommandQueue, Heartbeats, Log, MemoryBus, Parked, SpentTickets, UserKeys, UserValues,
 };
@@ -36,6 +37,8 @@ pub struct Backbone {
     pub value_store: ValueStore,
     /// Tickets that were used.
     pub spent: Spent,
+    /// Who was let into which preview.
+    pub preview_entries: PreviewEntries,
 }
 
 impl Backbone {
@@ -52,6 +55,7 @@ impl Backbone {
             lines: None,
             value_store: ValueStore::Bus(UserValues::on(bus)),
             spent: Spent::Bus(SpentTickets::on(bus)),
+            preview_entries: PreviewEntries::on(bus),
         }
     }
 
@@ -80,6 +84,7 @@ impl Backbone {
             lines: None,
             value_store: ValueStore::memory(),
             spent: Spent::memory(),
+            preview_entries: PreviewEntries::memory(),
         }
     }
 

@@ -12,6 +12,7 @@ mod certificate_issue;
 mod context;
 mod credentials_change;
 mod execute;
+mod key_claims;
 mod node_drain;
 mod parked;
 mod port_reservation;
@@ -38,6 +39,7 @@ mod workspace_start;
 mod workspace_stop;
 
 pub use context::{IdempotencyKey, InvalidIdempotencyKey, RequestContext};
+pub(crate) use key_claims::KeyClaim;
 pub use problem::CommandError;
 #[cfg(feature = "testing")]
 pub(crate) use public_key::read_public_key;
@@ -63,8 +65,6 @@ pub struct Commands {
     authorities: Authorities,
     /// One change of a user's values at a time, so that none forgets what another has just put in.
     changing_values: Arc<Mutex<()>>,
-    /// One new key at a time, so that no two users get the same.
-    adding_keys: Arc<Mutex<()>>,
 }
 
 /// What came of a write, and the event that recorded it.
@@ -89,7 +89,6 @@ impl Commands {
             ports,
             authorities,
             changing_values: Arc::default(),
-            adding_keys: Arc::default(),
         }
     }
 }

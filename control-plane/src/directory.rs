@@ -114,11 +114,12 @@ impl Directory {
         })
     }
 
-    /// Whether anybody but `user` has the key with this fingerprint.
-    pub(crate) fn has_other(&self, user: UserId, fingerprint: &str) -> bool {
+    /// Anybody but `user` who has the key with this fingerprint.
+    pub(crate) fn other_holder(&self, user: UserId, fingerprint: &str) -> Option<UserId> {
         self.people()
             .iter()
-            .any(|(other, person)| *other != user && person.keys.contains_key(fingerprint))
+            .find(|(other, person)| **other != user && person.keys.contains_key(fingerprint))
+            .map(|(other, _)| *other)
     }
 
     /// The public keys of a user; read now when they are not known yet.

@@ -20,7 +20,9 @@ mod enter;
 mod entry;
 mod headers;
 mod host;
+mod kept;
 mod lane;
+mod misses;
 mod pages;
 mod pool;
 mod proxy;
@@ -38,6 +40,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use nexus_events::id::WorkspaceId;
+use nexus_nats::CallError;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -59,9 +62,8 @@ pub(crate) struct Previews {
 struct Parts {
     app: App,
     naming: Naming,
-    doorman: Doorman,
     tickets: Tickets<(Identity, HostName)>,
-    entries: Entries,
+    entries: Arc<Entries>,
     pool: Pool,
     /// Workspaces that are being started for a page that waits.
     waking: Mutex<HashSet<WorkspaceId>>,
@@ -81,11 +83,13 @@ impl Previews {
     /// Previews of `app`, until `shutdown`.
     pub(crate) fn new(app: App, doorman: Doorman, shutdown: CancellationToken) -> Self {
         let settings = app.settings();
+        let entries = Arc::new(Entries::new(app.clone(), doorman));
+        let following = Arc::clone(&entries).follow_closings();
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(following));
         let parts = Parts {
             naming: Naming::new(&settings.preview_domain, settings.listen.port()),
-            doorman,
             tickets: app.tickets("preview"),
-            entries: Entries::default(),
+            entries,
             pool: Pool::new(app.gateway().clone()),
             waking: Mutex::default(),
             shutdown,
@@ -120,8 +124,11 @@ impl Previews {
         })
     }
 
-    /// Shows out whoever was let into the preview `host`; what they have open ends.
-    pub(crate) fn close(&self, identity: &Identity, host: HostName) {
-        self.parts.entries.close(identity, host);
+    /// Shows out whoever was let into the preview `host`, at every replica; what they have open ends.
+    ///
+    /// # Errors
+    /// When the other replicas may not have been told.
+    pub(crate) async fn close(&self, identity: &Identity, host: HostName) -> Result<(), CallError> {
+        self.parts.entries.close(identity, host).await
     }
 }

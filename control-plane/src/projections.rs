@@ -133,7 +133,7 @@ impl From<rusqlite::Error> for ProjectionError {
 }
 
 pub(crate) use claims::load as claim;
-pub(crate) use columns::{micros, time};
+pub(crate) use columns::{micros, parsed, time};
 pub(crate) use nodes::load as node;
 pub(crate) use users::{load as user, word as scope_word};
 pub(crate) use workspaces::load as workspace;

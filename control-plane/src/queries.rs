@@ -10,6 +10,7 @@ mod events;
 mod health;
 mod history;
 mod identify;
+mod key_claims;
 mod nodes;
 mod operations;
 mod parked;

@@ -7,6 +7,7 @@
 
 mod driver;
 mod idle_workspaces;
+mod key_claims;
 mod lost_nodes;
 mod orphan_claims;
 mod overdue_operations;

@@ -78,8 +78,10 @@ impl Needs for Command {
 impl Needs for ClaimCommand {
     fn needs(&self) -> u64 {
         match self {
-            Self::Claim { .. } => LEAST_FREE_BYTES,
-            Self::Release { .. } => LAST_FREE_BYTES,
+            Self::Claim { .. } | Self::ClaimKey { .. } => LEAST_FREE_BYTES,
+            Self::Release { .. } | Self::AdoptKey { .. } | Self::ReleaseKey { .. } => {
+                LAST_FREE_BYTES
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use common::{at, machine, node, operation, requested, workspace};
 use nexus_events::aggregate::EventData;
-use nexus_events::claim::{ClaimEvent, ClaimId};
+use nexus_events::claim::{ClaimEvent, ClaimId, KeyDigest};
 use nexus_events::envelope::{Actor, Context, Envelope};
 use nexus_events::failure::{Failure, FailureCode};
 use nexus_events::id::{CorrelationId, EventId, TokenId, UserId};
@@ -309,6 +309,16 @@ fn claim_events() {
                 workspace,
                 at: at(1),
             },
+        ],
+        2,
+    );
+    let user = UserId::derived("ada");
+    let key = KeyDigest::of_fingerprint("SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
+    check(
+        &ClaimId::Key(key.unwrap()),
+        vec![
+            ClaimEvent::KeyClaimed { user, at: at(0) },
+            ClaimEvent::KeyReleased { user, at: at(1) },
         ],
         2,
     );

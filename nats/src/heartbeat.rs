@@ -60,7 +60,8 @@ impl Heartbeats {
         let sent = match &self.kind {
             Kind::Bus(bucket) => {
                 let value = serde_json::to_vec(heartbeat)?.into();
-                bucket.put(&heartbeat.node.to_string(), value).await
+                let put = bucket.put(&heartbeat.node.to_string(), value).await;
+                put.map(drop)
             }
             Kind::Memory(beats, line) => {
                 let (beats, node, heartbeat) = (beats.clone(), heartbeat.node, heartbeat.clone());

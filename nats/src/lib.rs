@@ -44,6 +44,7 @@
 //!   `bus.take_time_of_log()` (a worker: `queue.take_time(provider)`) has asked for it.
 //! * [`user_keys`]: `keys.put(user, bytes)`, `keys.get(user)`, `keys.forget(user)`.
 //! * [`user_values`]: `values.put(user, digest, sealed)`, `get(user, digest)`, `forget(user, digest)`.
+//! * [`preview_entries`]: `entries.keep(preview, digest, entry)`, `entries.close(preview, who)`.
 //! * [`spent_tickets`]: `spent.spend(name)` is `true` once.
 //! * [`parked`]: `parked.list()`, `read(id)`, `retry(id)`, `discard(id)`, `park_event(..)`; the
 //!   control plane runs `parked.collect()` so that given-up commands leave the queue.
@@ -83,6 +84,7 @@ pub mod logs;
 pub mod memory;
 mod node_home;
 pub mod parked;
+pub mod preview_entries;
 mod private_file;
 pub mod refusals;
 pub mod repository;

@@ -109,7 +109,7 @@ pub enum ExecuteError<R: std::error::Error + 'static> {
     #[error(transparent)]
     Append(#[from] AppendError),
     /// Other processes kept changing the aggregate.
-    #[error("{subject} changed {TRIES} times while this was decided")]
+    #[error("{subject} changed each time while this was decided")]
     Contended {
         /// Which aggregate.
         subject: String,
@@ -178,6 +178,33 @@ impl<A: Aggregate> Repository<A> {
     pub async fn execute<R: std::error::Error + 'static>(
         &self,
         id: &A::Id,
+        snapshot: Snapshot<A>,
+        decide: impl Fn(&A) -> Result<Decision<A::Event>, R>,
+        context: impl FnOnce() -> Context,
+    ) -> Result<Outcome<A>, ExecuteError<R>> {
+        self.execute_within(TRIES, id, snapshot, decide, context)
+            .await
+    }
+
+    /// The same, decided on `snapshot` and on nothing newer: for a decision that rests on something
+    /// beside the aggregate, which was looked at after `snapshot` was read.
+    ///
+    /// # Errors
+    /// As [`Repository::execute`]; [`ExecuteError::Contended`] when there is something newer.
+    pub async fn execute_once<R: std::error::Error + 'static>(
+        &self,
+        id: &A::Id,
+        snapshot: Snapshot<A>,
+        decide: impl Fn(&A) -> Result<Decision<A::Event>, R>,
+        context: impl FnOnce() -> Context,
+    ) -> Result<Outcome<A>, ExecuteError<R>> {
+        self.execute_within(1, id, snapshot, decide, context).await
+    }
+
+    async fn execute_within<R: std::error::Error + 'static>(
+        &self,
+        tries: u32,
+        id: &A::Id,
         mut snapshot: Snapshot<A>,
         decide: impl Fn(&A) -> Result<Decision<A::Event>, R>,
         context: impl FnOnce() -> Context,
@@ -185,7 +212,7 @@ impl<A: Aggregate> Repository<A> {
         let subject = EventSubject::new(A::KIND, id).map_err(LoadError::from)?;
         let context = context();
         let _turn = self.log.turn(&subject).await;
-        for _ in 0..TRIES {
+        for _ in 0..tries {
             let event = match decide(&snapshot.state).map_err(ExecuteError::Rejected)? {
                 Decision::Event(event) => Envelope::new(context.clone(), id, event),
                 Decision::Nothing(reason) => {

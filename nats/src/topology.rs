@@ -11,6 +11,7 @@
 //! | KV `nexus_user_keys` | the key each user's personal data is sealed with | until forgotten |
 //! | KV `nexus_user_values` | users' credentials, sealed, by digest | until forgotten |
 //! | KV `nexus_tickets` | the tickets that were used | 60 s |
+//! | KV `nexus_previews` | who was let into which preview, and closings | 12 h, 10,000 |
 //!
 //! [`ensure`] makes what is missing and updates what can be updated without touching a message.
 //! Any other difference is refused with a diff, for a person to decide: nothing here deletes,
@@ -48,6 +49,8 @@ pub const USER_VALUES: &str = "nexus_user_values";
 
 /// The bucket of tickets that were used.
 pub const TICKETS: &str = "nexus_tickets";
+/// The bucket of who was let into which preview.
+pub const PREVIEWS: &str = "nexus_previews";
 
 /// On how many servers each message is kept: 1 on a laptop, 3 or 5 in a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,7 +41,7 @@ impl UserKeys {
     /// # Errors
     /// When the server does not answer.
     pub async fn put(&self, user: UserId, key: Bytes) -> Result<(), CallError> {
-        self.bucket.put(&user.to_string(), key).await
+        self.bucket.put(&user.to_string(), key).await.map(drop)
     }
 
     /// A user's key; `None` when it was never kept, or is forgotten.
@@ -68,7 +68,7 @@ impl UserKeys {
     /// # Errors
     /// When the server does not answer.
     pub async fn replace_keys_of_this_log(&self, ours: Bytes) -> Result<(), CallError> {
-        self.bucket.put(OF_THIS_LOG, ours).await
+        self.bucket.put(OF_THIS_LOG, ours).await.map(drop)
     }
 
     /// Forgets a user's key for good: what is sealed with it can never be read again.

@@ -31,7 +31,7 @@ impl UserValues {
     /// # Errors
     /// When the server does not answer.
     pub async fn put(&self, user: UserId, digest: &str, sealed: Bytes) -> Result<(), CallError> {
-        self.bucket.put(&key(user, digest), sealed).await
+        self.bucket.put(&key(user, digest), sealed).await.map(drop)
     }
 
     /// A sealed value; `None` when it was never kept, or is forgotten.

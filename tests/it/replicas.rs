@@ -10,7 +10,7 @@ use nexus_events::workspace::Phase;
 use nexus_tests::binaries;
 use nexus_tests::chaos::fault::Target;
 use nexus_tests::client::{Client, succeeded};
-use nexus_tests::plane::ALICE;
+use nexus_tests::plane::{ALICE, make_key};
 use nexus_tests::replicas::Replicas;
 use nexus_tests::terminal::{self, Door, Refused};
 use reqwest::{Method, StatusCode};
@@ -91,6 +91,35 @@ async fn of_creates_of_one_name_on_two_replicas_one_wins() -> anyhow::Result<()>
         lost.clone().all(|reply| reply.body["code"] == "CONFLICT"),
         "{replies:#?}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_adds_of_one_key_by_two_at_two_replicas_one_wins() -> anyhow::Result<()> {
+    let (replicas, a, b) = two().await?;
+    let page: Value = a.get("/api/v1/users").await?;
+    let users = page["items"].as_array().into_iter().flatten();
+    let users: Vec<_> = users.filter_map(|user| user["id"].as_str()).collect();
+    ensure!(users.len() == 2, "{page}");
+    for round in 0..8 {
+        let key = make_key(&replicas.home().join(format!("id_both_{round}"))).await?;
+        let body = json!({ "public_key": key.line });
+        let path = |user: &str| format!("/api/v1/users/{user}/keys");
+        let (hers, his) = (path(users[0]), path(users[1]));
+        let (one, other) = tokio::join!(
+            a.send(Method::POST, &hers, Some(&body)),
+            b.send(Method::POST, &his, Some(&body))
+        );
+        let replies = [one?, other?];
+        let won = replies.iter().filter(|reply| reply.status.is_success());
+        ensure!(won.count() == 1, "{replies:#?}");
+        let lost = replies.iter().find(|reply| !reply.status.is_success());
+        let lost = &lost.context("a loser")?.body;
+        ensure!(
+            lost["code"] == "CONFLICT" && lost["errors"][0]["field"] == "key",
+            "{lost}"
+        );
+    }
     Ok(())
 }
 
@@ -178,6 +207,91 @@ async fn who_is_let_in_at_one_replica_is_at_the_other_until_shown_out() -> anyho
         .context("a revoked token counts for longer than a second")??;
     drop(b);
     Ok(())
+}
+
+/// A browser at one replica's previews; what it holds is the other's as well.
+struct Browser {
+    at: [Client; 2],
+    host: String,
+    cookie: String,
+}
+
+impl Browser {
+    /// Lets it in by the first replica, as whoever `text` is of.
+    async fn enter(replicas: &Replicas, text: &str, desk: &WorkspaceView) -> anyhow::Result<Self> {
+        let path = format!("/api/v1/workspaces/{}/previews", desk.id);
+        let api = replicas.over_tcp(0, text)?;
+        let opened: Value = api.post(&path, &json!({ "port": 3000 })).await?;
+        let address = opened["enter_url"].as_str().context("an address")?;
+        let address = address.strip_prefix("http://").context("of http")?;
+        let (page, ticket) = address.split_once('#').context("a ticket")?;
+        let (host, path) = page.split_once('/').context("a path")?;
+        let anybody = |number| Client::tcp(&format!("http://{}", replicas.address(number)), None);
+        let at = [anybody(0)?, anybody(1)?];
+        let entering = at[0]
+            .request(Method::POST, &format!("/{path}"))
+            .header("Host", host)
+            .header("Origin", format!("http://{host}"))
+            .body(ticket.to_owned());
+        let answer = entering.send().await?;
+        let cookie = answer.headers().get("set-cookie").context("a cookie")?;
+        let cookie = cookie.to_str()?.split(';').next().unwrap_or_default();
+        Ok(Self {
+            cookie: cookie.to_owned(),
+            host: host.to_owned(),
+            at,
+        })
+    }
+
+    /// Whether it is let in at a replica; nothing listens behind the preview, which is told then.
+    async fn is_in(&self, number: usize) -> anyhow::Result<bool> {
+        let request = self.at[number].request(Method::GET, "/");
+        let request = request.header("Host", &self.host);
+        let answer = request.header("Cookie", &self.cookie).send().await?;
+        match answer.status() {
+            StatusCode::BAD_GATEWAY => Ok(true),
+            StatusCode::UNAUTHORIZED => Ok(false),
+            other => anyhow::bail!("{other}: {}", answer.text().await?),
+        }
+    }
+
+    async fn shown_out(&self) -> anyhow::Result<()> {
+        let refused = async {
+            while self.is_in(0).await? || self.is_in(1).await? {}
+            anyhow::Ok(())
+        };
+        let within = tokio::time::timeout(Duration::from_secs(1), refused).await;
+        within.context("it is let in for longer than a second")?
+    }
+}
+
+#[tokio::test]
+async fn who_is_let_into_a_preview_at_one_replica_is_at_the_other_until_shown_out()
+-> anyhow::Result<()> {
+    let (mut replicas, a, b) = two().await?;
+    let desk = a.running(ALICE, "desk", plain()).await?;
+    b.workspace(desk.id, desk.sequence).await?;
+    let (text, id) = token(&a).await?;
+    let browser = Browser::enter(&replicas, &text, &desk).await?;
+    ensure!(browser.is_in(0).await? && browser.is_in(1).await?);
+    for number in [0, 1] {
+        let program = &mut replicas.member(Target::Plane(number))?.program;
+        program.kill().await?;
+        program.start()?;
+        replicas.ready(number).await?;
+        ensure!(browser.is_in(number).await?, "{number} has forgotten it");
+    }
+    let closing = format!("/api/v1/workspaces/{}/previews/3000", desk.id);
+    let closed = b.send(Method::DELETE, &closing, None).await?;
+    ensure!(closed.status.is_success(), "{closed:?}");
+    browser.shown_out().await?;
+
+    let browser = Browser::enter(&replicas, &text, &desk).await?;
+    ensure!(browser.is_in(1).await?, "by a new ticket");
+    let path = format!("/api/v1/tokens/{id}");
+    let revoked = a.send(Method::DELETE, &path, None).await?;
+    ensure!(revoked.status.is_success(), "{revoked:?}");
+    browser.shown_out().await
 }
 
 /// Whatever a replica was about to do when it was killed, the other does.

@@ -95,7 +95,7 @@ impl Commands {
         }
     }
 
-    fn log(&self) -> &Log {
+    pub(super) fn log(&self) -> &Log {
         &self.queries.backbone.log
     }
 
@@ -108,6 +108,16 @@ impl Commands {
             .load(&id)
             .await;
         Ok(stored?)
+    }
+
+    /// The claim as the log has it.
+    pub(super) async fn stored_claim(&self, id: &ClaimId) -> Result<Snapshot<Claim>, CommandError> {
+        let known = self
+            .queries
+            .database
+            .read(|connection| projections::claim(connection, id))?;
+        let claims = Repository::<Claim>::new(self.log().clone());
+        Ok(claims.catch_up(id, snapshot(known)).await?)
     }
 
     pub(crate) async fn on_workspace(
@@ -133,6 +143,22 @@ impl Commands {
             .database
             .read(|connection| projections::user(connection, id))?;
         Ok(self.execute(&id, snapshot(known), command, context).await?)
+    }
+
+    /// Decides on the user as they were when `known` was read, or not at all.
+    pub(super) async fn on_user_as_known(
+        &self,
+        id: UserId,
+        known: Snapshot<User>,
+        command: &UserCommand,
+        context: Context,
+    ) -> Result<Outcome<User>, CommandError> {
+        self.has_room(command.needs())?;
+        let users = Repository::<User>::new(self.log().clone());
+        let decide = |state: &User| state.decide(command);
+        let outcome = users.execute_once(&id, known, decide, || context).await?;
+        self.queries.note_written(outcome.snapshot.sequence);
+        Ok(outcome)
     }
 
     pub(crate) async fn on_node(

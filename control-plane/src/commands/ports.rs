@@ -86,11 +86,11 @@ impl Ports {
         let ClaimId::Port(port) = id else { return };
         let mut taken = self.lock();
         match event {
-            ClaimEvent::Claimed { .. } => {
+            ClaimEvent::Claimed { .. } | ClaimEvent::KeyClaimed { .. } => {
                 taken.held.insert(*port);
                 taken.released.remove(port);
             }
-            ClaimEvent::Released { at, .. } => {
+            ClaimEvent::Released { at, .. } | ClaimEvent::KeyReleased { at, .. } => {
                 taken.held.remove(port);
                 taken.reserved.let_go(*port);
                 taken.released.insert(*port, *at);

@@ -197,11 +197,14 @@ impl From<CommandError> for Problem {
                     format!("choose another name, or delete it: nexus workspace delete {name}");
                 Self::new(ProblemCode::Conflict, text, hint)
             }
-            CommandError::KeyTaken { .. } => Self::new(
-                ProblemCode::Conflict,
-                text,
-                "take a key of your own: ssh-keygen -t ed25519",
-            ),
+            CommandError::KeyTaken { .. } => {
+                let errors = vec![FieldError {
+                    field: "key".into(),
+                    cause: text.clone(),
+                }];
+                let hint = "take a key of your own: ssh-keygen -t ed25519";
+                Self::new(ProblemCode::Conflict, text, hint).with_errors(errors)
+            }
             CommandError::KeyReused => Self::new(
                 ProblemCode::IdempotencyKeyReused,
                 text,

@@ -1,10 +1,10 @@
 //! A public SSH key in one line, checked before it goes anywhere near `authorized_keys`.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
+use nexus_events::claim::KeyDigest;
 use nexus_init_protocol::RSA_BITS;
 use russh::keys::ssh_key::public::RsaPublicKey;
-use sha2::{Digest, Sha256};
 
 /// The kinds of keys let in.
 const KINDS: [&str; 7] = [
@@ -24,6 +24,8 @@ pub(super) struct PublicKey {
     pub(super) line: String,
     /// `SHA256:…`, as ssh-keygen prints it.
     pub(super) fingerprint: String,
+    /// The same, as its claim names it.
+    pub(super) digest: KeyDigest,
 }
 
 /// Not a public SSH key that lets anybody in.
@@ -67,10 +69,11 @@ impl std::str::FromStr for PublicKey {
             Some(bits) if !RSA_BITS.contains(&bits) => return Err(InvalidPublicKey::RsaBits(bits)),
             Some(_) | None => {}
         }
-        let digest = STANDARD_NO_PAD.encode(Sha256::digest(&blob));
+        let digest = KeyDigest::of_public_key(&blob);
         Ok(Self {
             line,
-            fingerprint: format!("SHA256:{digest}"),
+            fingerprint: digest.fingerprint(),
+            digest,
         })
     }
 }

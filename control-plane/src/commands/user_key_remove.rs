@@ -1,8 +1,10 @@
 //! Remove key: a user's public SSH key is let in no more.
 
+use nexus_events::claim::KeyDigest;
 use nexus_events::id::UserId;
 use nexus_events::user::UserCommand;
 use nexus_events::view::UserView;
+use nexus_nats::repository::Effect;
 
 use super::{CommandError, Commands, RequestContext, Written};
 use crate::identity::Identity;
@@ -24,9 +26,17 @@ impl Commands {
             fingerprint: fingerprint.to_owned(),
             at: context.now,
         };
-        let outcome = self
-            .on_user(user, &command, context.new_event(identity))
-            .await?;
+        let digest = KeyDigest::of_fingerprint(fingerprint);
+        // As it is before: one that comes while the key is removed is of somebody who adds it.
+        let claim = match digest {
+            Some(digest) => self.claim_of_key(digest, user).await?,
+            None => None,
+        };
+        let event = context.new_event(identity);
+        let outcome = self.on_user(user, &command, event.clone()).await?;
+        if matches!(outcome.effect, Effect::Appended { .. }) {
+            self.let_go_of_keys(claim, &event).await;
+        }
         if let Some(key) = self.sealer.key(user).await? {
             self.queries
                 .directory

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use jiff::SignedDuration;
-use nexus_events::claim::{ClaimCommand, ClaimId, ClaimRejection};
+use nexus_events::claim::{ClaimCommand, ClaimId, ClaimRejection, Holder};
 use nexus_events::envelope::Context;
 use nexus_events::id::{EventId, UserId, WorkspaceId};
 use nexus_events::name::WorkspaceName;
@@ -84,10 +84,12 @@ impl Commands {
             }
         };
         // The name of a workspace that is gone is released by a policy, a moment later.
-        if !self.is_deleted(holder)? {
+        if !self.is_gone(holder)? {
             return Err(CommandError::NameTaken { name: name.clone() });
         }
-        self.release_claim(id, holder, claimant.event()).await?;
+        if let Some(workspace) = holder.workspace() {
+            self.release_claim(id, workspace, claimant.event()).await?;
+        }
         match self.try_claim(claimant, id, quarantine).await? {
             Ok(()) => Ok(()),
             Err(_) => Err(CommandError::NameTaken { name: name.clone() }),
@@ -195,7 +197,11 @@ impl Commands {
         Ok(known.is_some_and(|claim| claim.state.holder.is_some()))
     }
 
-    fn is_deleted(&self, workspace: WorkspaceId) -> Result<bool, CommandError> {
+    /// Whether it is a workspace that was deleted.
+    fn is_gone(&self, holder: Holder) -> Result<bool, CommandError> {
+        let Some(workspace) = holder.workspace() else {
+            return Ok(false);
+        };
         let record = self
             .queries
             .database

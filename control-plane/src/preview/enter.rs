@@ -64,10 +64,7 @@ impl Previews {
         if meant != host {
             return Said::unknown().respond(false);
         }
-        let secret = self
-            .parts
-            .entries
-            .admit(identity, host, &self.parts.doorman);
+        let secret = self.parts.entries.admit(identity, host).await;
         let cookie = format!(
             "{COOKIE_NAME}={secret}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Lax",
             entry::LIFETIME.as_secs()

@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use nexus_events::problem::{self, Problem, ProblemCode};
 
+use super::entry::EntryError;
+
 /// No page of ours needs anything.
 const POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -34,6 +36,16 @@ impl Said {
             ProblemCode::AuthenticationError,
             "nobody has let you in here yet, or not any more",
             "open this preview from the dashboard, or by `nexus port open NAME PORT`",
+        ))
+    }
+
+    /// Whether they were let in cannot be told.
+    pub(super) fn unsure(error: &EntryError) -> Self {
+        tracing::warn!(error = error as &dyn std::error::Error, "a browser waits");
+        Self::of(Problem::new(
+            ProblemCode::LogUnavailable,
+            "whether somebody has let you in here cannot be told now",
+            "load it again in a moment",
         ))
     }
 

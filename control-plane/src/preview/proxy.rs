@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, HeaderValue, UPGRADE};
-use axum::http::{Extensions, Method, StatusCode, Uri, Version};
+use axum::http::{Extensions, HeaderMap, Method, StatusCode, Uri, Version};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -50,26 +50,40 @@ impl Previews {
     }
 
     async fn pass(&self, host: HostName, request: Request, page: bool) -> Result<Response, Said> {
-        let entry = self.entry(host, &request)?;
+        let entry = self.entry(host, request.method(), request.headers());
+        let entry = entry.await?;
         let node = self.place(&entry, page).await?;
         self.note_use(&entry);
         self.forward(&entry, node, request).await
     }
 
     /// Who asks, where they may.
-    fn entry(&self, host: HostName, request: &Request) -> Result<Arc<Entry>, Said> {
-        let given = request.headers();
+    async fn entry(
+        &self,
+        host: HostName,
+        method: &Method,
+        given: &HeaderMap,
+    ) -> Result<Arc<Entry>, Said> {
         if let Some(token) = headers::our_token(given) {
             // A browser never sends it by itself, so it may come from anywhere.
             return self.bearer(token, host);
         }
-        let entry = headers::our_cookie(given)
-            .and_then(|secret| self.parts.entries.of(secret, host))
-            .ok_or_else(Said::unknown)?;
-        if site::may_act(&self.parts.naming, host, request.method(), given) {
-            Ok(entry)
-        } else {
-            Err(Said::foreign())
+        let secret = headers::our_cookie(given).ok_or_else(Said::unknown)?;
+        let known = self.parts.entries.of(secret, host);
+        match (
+            known,
+            site::may_act(&self.parts.naming, host, method, given),
+        ) {
+            (Some(entry), true) => Ok(entry),
+            (Some(_), false) => Err(Said::foreign()),
+            (None, true) => {
+                let found = self.parts.entries.find(secret, host).await;
+                found
+                    .map_err(|error| Said::unsure(&error))?
+                    .ok_or_else(Said::unknown)
+            }
+            // Nothing is looked for on behalf of another site's page.
+            (None, false) => Err(Said::unknown()),
         }
     }
 
@@ -83,8 +97,7 @@ impl Previews {
             .identify(token, app.now())
             .map_err(|error| Said::of(error.into()))?
             .ok_or_else(Said::unknown)?;
-        let (entries, doorman) = (&self.parts.entries, &self.parts.doorman);
-        Ok(entries.bearer(token, host, identity, doorman))
+        Ok(self.parts.entries.bearer(token, host, identity))
     }
 
     /// The node the workspace runs on; one that is stopped is started.

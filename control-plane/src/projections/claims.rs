@@ -1,4 +1,4 @@
-//! The claims: which names and ports are held, and for whom.
+//! The claims: which names, ports and keys are held, and for whom.
 
 use nexus_events::aggregate::Aggregate;
 use nexus_events::claim::{Claim, ClaimEvent, ClaimId};
@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use super::columns::{document, micros, record};
 use super::{ProjectionError, Record};
 
-/// A claim has two events in its life: read and written at once.
+/// A claim has few events in its life: read and written at once.
 pub(super) fn apply(
     connection: &Connection,
     id: &ClaimId,

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::ProjectionError;
 
 /// Goes up with every change of a table or of what is written to it.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE checkpoint (

@@ -17,16 +17,16 @@ pub(crate) struct Concern {
 }
 
 impl Concern {
-    /// A claim is about the workspace it is held for.
+    /// A claim is about the workspace it is held for, or its user's own.
     pub(super) fn of_claim(id: &ClaimId, event: &ClaimEvent) -> Self {
-        let (ClaimEvent::Claimed { workspace, .. } | ClaimEvent::Released { workspace, .. }) =
-            event;
+        let holder = event.holder();
         let owner = match id {
             ClaimId::Name { owner, .. } => Some(*owner),
             ClaimId::Port(_) => None,
+            ClaimId::Key(_) => holder.user(),
         };
         Self {
-            workspace: Some(*workspace),
+            workspace: holder.workspace(),
             owner,
         }
     }

@@ -49,7 +49,7 @@ impl Queries {
         })
     }
 
-    /// Claims that have been held since `before` (microseconds) for a workspace that is not there,
+    /// Claims of names and ports that have been held since `before` (microseconds) for a workspace that is not there,
     /// is deleted, or bears another name and port.
     pub(crate) fn orphan_claims(
         &self,
@@ -60,6 +60,7 @@ impl Queries {
                 "SELECT claims.id, claims.holder FROM claims
                  LEFT JOIN workspaces ON workspaces.id = claims.holder
                  WHERE claims.holder IS NOT NULL AND claims.updated_at < ?1
+                   AND claims.id NOT GLOB 'key-*'
                    AND (workspaces.id IS NULL OR workspaces.phase = 'deleted'
                         OR claims.id NOT IN (
                             'port-' || coalesce(workspaces.ssh_port, ''),

@@ -41,7 +41,10 @@ pub(crate) async fn drive(
             _ = every_fifteen.tick() => {
                 note("idle-workspaces", reconciler.idle_workspaces(now()).await);
             }
-            _ = every_minute.tick() => note("orphan-claims", reconciler.orphan_claims(now()).await),
+            _ = every_minute.tick() => {
+                note("orphan-claims", reconciler.orphan_claims(now()).await);
+                note("key-claims", reconciler.key_claims(now()).await);
+            }
             () = undelivered.notified() => {
                 deliver_soon(&reconciler, &clock, &undelivered, &stop).await;
             }

@@ -1,4 +1,4 @@
-//! Claims whose workspace never came, went, or holds another are released.
+//! Claims of names and ports whose workspace never came, went, or holds another are released.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,7 +6,7 @@ use super::{ReconcileError, Reconciler, context};
 use crate::projections::micros;
 
 /// A request between its claims and its own event is left alone for this long.
-const GRACE: SignedDuration = SignedDuration::from_mins(2);
+pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(2);
 
 impl Reconciler {
     /// Releases every orphan; gives how many.

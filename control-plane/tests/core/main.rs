@@ -8,6 +8,7 @@ mod claims;
 mod commands;
 mod erasure;
 mod hub;
+mod keys;
 mod owners;
 mod policies;
 mod projections;

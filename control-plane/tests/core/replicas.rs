@@ -12,7 +12,7 @@ use nexus_nats::testing::TestServer;
 use crate::world::World;
 
 /// One world, and another over the same log with the same keys.
-async fn two(backbone: Backbone) -> (World, World) {
+pub(crate) async fn two(backbone: Backbone) -> (World, World) {
     let one = World::over(backbone.clone()).await;
     let keys = one.home.path().to_owned();
     let other = World::with(backbone, |settings| settings.keys = keys).await;

@@ -335,7 +335,7 @@ pub(crate) fn public_key(number: u64) -> String {
     )
 }
 
-fn fingerprint(key: &str) -> String {
+pub(crate) fn fingerprint(key: &str) -> String {
     use base64::Engine as _;
     use sha2::Digest as _;
     let blob = key.split(' ').nth(1).unwrap();

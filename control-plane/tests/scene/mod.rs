@@ -28,7 +28,7 @@ use nexus_events::spec::{Capabilities, Provider, WorkspaceSpec};
 use nexus_events::view::{NewWorkspace, RegisterUserRequest};
 use nexus_events::workspace::{Command, Machine, Report, Workspace};
 use nexus_init_protocol::{Client, InitStream, SetupPlan, WorkUser};
-use nexus_nats::{Log, Repository};
+use nexus_nats::Repository;
 use sha2::{Digest as _, Sha256};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ pub(crate) struct Scene {
     pub(crate) ada: Person,
     pub(crate) workspace: WorkspaceId,
     pub(crate) init: Init,
-    log: Log,
+    pub(crate) backbone: Backbone,
     _home: tempfile::TempDir,
     _plane: Plane,
 }
@@ -70,7 +70,7 @@ impl Scene {
     pub(crate) async fn over(init: Init, lines: Arc<dyn Lines>) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let backbone = Backbone::memory().with_lines(lines);
-        let log = backbone.log.clone();
+        let reached = backbone.clone();
         let options = Options {
             settings: Settings {
                 // No worker tells that it is there, and a measurement takes a while.
@@ -96,7 +96,7 @@ impl Scene {
             ada,
             workspace: WorkspaceId::derived("none yet"),
             init,
-            log,
+            backbone: reached,
             _home: home,
             _plane: plane,
         };
@@ -187,7 +187,7 @@ impl Scene {
         let looking = async {
             let mut projected = self.app.queries().projected();
             loop {
-                let state = Repository::<Workspace>::new(self.log.clone())
+                let state = Repository::<Workspace>::new(self.backbone.log.clone())
                     .load(&self.workspace)
                     .await
                     .expect("the log answers")
@@ -230,6 +230,7 @@ impl Scene {
     /// Waits until everything in the log is projected.
     pub(crate) async fn settle(&self) {
         let last = self
+            .backbone
             .log
             .info()
             .await
@@ -248,7 +249,7 @@ impl Scene {
             causation: None,
             traceparent: None,
         };
-        let aggregates = Repository::<A>::new(self.log.clone());
+        let aggregates = Repository::<A>::new(self.backbone.log.clone());
         let known = aggregates.load(id).await.expect("the log answers");
         let decide = |state: &A| state.decide(command);
         let done = aggregates.execute(id, known, decide, context).await;
@@ -277,7 +278,11 @@ pub(crate) fn node() -> NodeId {
     nexus_nats::testing::node()
 }
 
-async fn served(app: &App, home: &Path, stop: &CancellationToken) -> (SocketAddr, PathBuf) {
+pub(crate) async fn served(
+    app: &App,
+    home: &Path,
+    stop: &CancellationToken,
+) -> (SocketAddr, PathBuf) {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let network = bind_network(loopback).await.expect("a port");
     let address = network.local_addr().expect("an address");

@@ -6,6 +6,7 @@ mod client;
 mod entering;
 mod framing;
 mod passing;
+mod replicas;
 #[expect(dead_code, reason = "the gateway's tests use all of it")]
 #[path = "../scene/mod.rs"]
 mod scene;

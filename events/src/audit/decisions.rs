@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Entry;
 use super::past::Past;
 use crate::aggregate::{Aggregate, Decision};
-use crate::claim::{ClaimCommand, ClaimEvent};
+use crate::claim::{Claim, ClaimCommand, ClaimEvent};
 use crate::envelope::{Actor, Envelope};
 use crate::id::NodeId;
 use crate::node::{NodeCommand, NodeEvent};
@@ -98,9 +98,12 @@ impl Decisions {
             }
             AnyEvent::Claim(event) => {
                 let state = before(&self.past.claims, id);
-                let begins = matches!(event.data, ClaimEvent::Claimed { .. });
+                let begins = matches!(
+                    event.data,
+                    ClaimEvent::Claimed { .. } | ClaimEvent::KeyClaimed { .. }
+                );
                 let known = state.changed_at.is_some() || begins;
-                known.then(|| decided(&state, &[of_claim(&event.data)], &event.data))
+                known.then(|| decided(&state, &[of_claim(&event.data, &state)], &event.data))
             }
         }
     }
@@ -385,7 +388,7 @@ fn of_node(event: &NodeEvent) -> NodeCommand {
     }
 }
 
-fn of_claim(event: &ClaimEvent) -> ClaimCommand {
+fn of_claim(event: &ClaimEvent, state: &Claim) -> ClaimCommand {
     match event.clone() {
         // How long a released value was kept from others is a setting of that time.
         ClaimEvent::Claimed { workspace, at } => ClaimCommand::Claim {
@@ -394,5 +397,11 @@ fn of_claim(event: &ClaimEvent) -> ClaimCommand {
             quarantine: jiff::SignedDuration::ZERO,
         },
         ClaimEvent::Released { workspace, at } => ClaimCommand::Release { workspace, at },
+        ClaimEvent::KeyClaimed { user, at } => ClaimCommand::ClaimKey { user, at },
+        ClaimEvent::KeyReleased { user, at } => ClaimCommand::ReleaseKey {
+            user,
+            claimed_at: state.changed_at.unwrap_or(at),
+            at,
+        },
     }
 }

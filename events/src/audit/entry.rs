@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use crate::aggregate::{EventData as _, Kind};
-use crate::claim::ClaimEvent;
 use crate::envelope::Actor;
 use crate::id::{CommandId, CorrelationId, EventId, OperationId, WorkspaceId};
 use crate::upcast::AnyEvent;
@@ -99,11 +98,7 @@ impl Entry {
     pub fn workspace(&self) -> Option<WorkspaceId> {
         match &self.event {
             AnyEvent::Workspace(event) => event.subject.parse().ok(),
-            AnyEvent::Claim(event) => {
-                let (ClaimEvent::Claimed { workspace, .. }
-                | ClaimEvent::Released { workspace, .. }) = &event.data;
-                Some(*workspace)
-            }
+            AnyEvent::Claim(event) => event.data.holder().workspace(),
             AnyEvent::User(_) | AnyEvent::Node(_) => None,
         }
     }

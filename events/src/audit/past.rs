@@ -187,10 +187,10 @@ impl Past {
             Some(known.state.definition.as_ref()?.name.clone())
         };
         let claimed = self.claims.iter().filter_map(|(claim, known)| {
-            let (ClaimId::Port(port), Some(workspace)) = (claim, known.state.holder) else {
+            let ClaimId::Port(port) = claim else {
                 return None;
             };
-            Some((*port, None, workspace))
+            Some((*port, None, known.state.holder?.workspace()?))
         });
         let mapped = self.workspaces.iter().flat_map(|(id, known)| {
             let services = known.state.services.iter();

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use nexus_events::aggregate::Aggregate;
-use nexus_events::claim::{Claim, ClaimCommand, ClaimRejection};
+use nexus_events::claim::{Claim, ClaimCommand, ClaimRejection, Holder};
 use nexus_events::id::WorkspaceId;
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ pub(super) async fn a_decision_is_appended_and_folded(log: &Log) {
         .execute(&id, Snapshot::empty(), decide, context)
         .await
         .unwrap();
-    assert_eq!(outcome.snapshot.state.holder, Some(holder));
+    assert_eq!(outcome.snapshot.state.holder, Some(holder.into()));
     assert_eq!(sequence(&outcome.effect), Some(outcome.snapshot.sequence));
     assert_eq!(claims.load(&id).await.unwrap(), outcome.snapshot);
 
@@ -152,7 +152,7 @@ pub(super) async fn writers_in_line_all_get_their_turn(log: &Log) {
     for _ in 0..16 {
         let (claims, id, holder) = (claims.clone(), id.clone(), workspace());
         writers.spawn(async move {
-            let decide = |state: &Claim| match state.holder {
+            let decide = |state: &Claim| match state.holder.and_then(Holder::workspace) {
                 Some(holder) => state.decide(&ClaimCommand::Release {
                     workspace: holder,
                     at: Timestamp::now(),

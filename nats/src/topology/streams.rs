@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 
 use super::{
-    COMMANDS, EVENTS, LOGS, NODES, PARKED, REFUSALS, Replicas, TICKETS, USER_KEYS, USER_VALUES,
+    COMMANDS, EVENTS, LOGS, NODES, PARKED, PREVIEWS, REFUSALS, Replicas, TICKETS, USER_KEYS,
+    USER_VALUES,
 };
 use crate::subject::{CommandSubject, EventSubject, LogSubject, ParkedSubject};
 
@@ -23,6 +24,7 @@ pub fn wanted(replicas: Replicas) -> Vec<Config> {
         user_keys(),
         user_values(),
         tickets(),
+        previews(),
     ]
     .map(|config| Config {
         num_replicas: replicas.0,
@@ -144,6 +146,18 @@ fn tickets() -> Config {
         max_age: Duration::from_secs(60),
         duplicate_window: Duration::from_secs(60),
         ..bucket(TICKETS)
+    }
+}
+
+/// As long as a browser stays let in. The oldest gives way, so no entry outlives a closing after it.
+fn previews() -> Config {
+    Config {
+        description: text("Who was let into which preview, and which were closed since"),
+        max_age: DAY / 2,
+        max_messages: 10_000,
+        discard: DiscardPolicy::Old,
+        duplicate_window: Duration::from_secs(60),
+        ..bucket(PREVIEWS)
     }
 }
 

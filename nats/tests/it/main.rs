@@ -11,6 +11,7 @@ mod link;
 mod log;
 mod logs;
 mod parked;
+mod preview_entries;
 mod rights;
 mod sample;
 mod subject;

@@ -121,7 +121,7 @@ async fn noise_among_the_events_of_an_aggregate_does_not_end_it() {
     assert_eq!(claimed.sequence, 2);
     raw(&server, &subject.to_string(), "\u{0}").await;
     let release = ClaimCommand::Release {
-        workspace: claimed.state.holder.unwrap(),
+        workspace: claimed.state.holder.unwrap().workspace().unwrap(),
         at: jiff::Timestamp::now(),
     };
     let released = claims.execute(&id, claimed, |state| state.decide(&release), context);

@@ -70,7 +70,7 @@ fn named(subject: &str) -> String {
 
 /// What each user may publish to: the control plane, the worker of `MINE` (with the provider
 /// `fake`), the command line.
-const MATRIX: [(&str, [bool; 3]); 56] = [
+const MATRIX: [(&str, [bool; 3]); 57] = [
     ("nexus.evt.workspace.ws-7", [true, true, false]),
     ("nexus.evt.node.MINE", [true, true, false]),
     ("nexus.evt.node.OTHER", [true, false, false]),
@@ -85,6 +85,7 @@ const MATRIX: [(&str, [bool; 3]); 56] = [
     ("$KV.nexus_nodes.MINE", [true, true, false]),
     ("$KV.nexus_nodes.OTHER", [true, false, false]),
     ("$KV.nexus_user_keys.user-7", [true, false, false]),
+    ("$KV.nexus_previews.closed.7.3000.all", [true, false, false]),
     ("$JS.API.INFO", [true, true, true]),
     ("$JS.API.STREAM.INFO.NEXUS_EVENTS", [true, false, true]),
     ("$JS.API.STREAM.CREATE.X", [true, false, false]),

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use nexus_events::aggregate::Aggregate as _;
-use nexus_events::claim::{ClaimEvent, ClaimId};
+use nexus_events::claim::{ClaimEvent, ClaimId, Holder, KeyDigest};
 use nexus_events::envelope::{Actor, Envelope};
 use nexus_events::id::{OperationId, UserId, WorkspaceId};
 use nexus_events::name::WorkspaceName;
 use nexus_events::upcast::{AnyEvent, decode_any};
+use nexus_events::user::UserEvent;
 use nexus_events::workspace::{NewOperation, Phase, Workspace, WorkspaceEvent as Event};
 use nexus_nats::Recorded;
 
@@ -50,7 +51,9 @@ pub(super) struct Ledger {
     pub(super) last: u64,
     pub(super) workspaces: BTreeMap<WorkspaceId, Workspace>,
     pub(super) operations: HashMap<OperationId, Accepted>,
-    pub(super) claims: BTreeMap<ClaimId, Option<WorkspaceId>>,
+    pub(super) claims: BTreeMap<ClaimId, Option<Holder>>,
+    /// The keys people have.
+    pub(super) keys: BTreeSet<(ClaimId, Holder)>,
     /// Workspaces one of whose deletes failed.
     pub(super) undeleted: BTreeSet<WorkspaceId>,
 }
@@ -81,7 +84,10 @@ impl Ledger {
                 self.claim(&event.subject, &event.data)?;
                 name_of(&event.event_type).to_owned()
             }
-            AnyEvent::User(event) => name_of(&event.event_type).to_owned(),
+            AnyEvent::User(event) => {
+                self.user(&event.subject, &event.data)?;
+                name_of(&event.event_type).to_owned()
+            }
             AnyEvent::Node(event) => name_of(&event.event_type).to_owned(),
         };
         Ok(format!("{sequence} {} {what}", subject.id()))
@@ -340,22 +346,56 @@ impl Ledger {
             .map(|(id, _)| *id)
     }
 
+    fn user(&mut self, id: &str, event: &UserEvent) -> Result<(), Broken> {
+        let user: UserId = id
+            .parse()
+            .map_err(|error| ("events can be read", format!("{error}")))?;
+        let holder = Holder::from(user);
+        match event {
+            UserEvent::KeyAdded { fingerprint, .. } => {
+                let Some(key) = KeyDigest::of_fingerprint(fingerprint).map(ClaimId::Key) else {
+                    return Err(("events can be read", format!("{user} has {fingerprint}")));
+                };
+                if self.claims.get(&key) != Some(&Some(holder)) {
+                    let seen = format!("{user} has {key}, which is not claimed for them");
+                    return Err(("a key is claimed before it lets in", seen));
+                }
+                self.keys.insert((key, holder));
+            }
+            UserEvent::KeyRemoved { fingerprint, .. } => {
+                let key = KeyDigest::of_fingerprint(fingerprint).map(ClaimId::Key);
+                self.keys
+                    .retain(|(of, whose)| *whose != holder || Some(of) != key.as_ref());
+            }
+            UserEvent::Erased { .. } => self.keys.retain(|(_, whose)| *whose != holder),
+            UserEvent::Registered { .. }
+            | UserEvent::TokenIssued { .. }
+            | UserEvent::TokenRevoked { .. }
+            | UserEvent::CertificateIssued { .. }
+            | UserEvent::CredentialsChanged { .. }
+            | UserEvent::ScriptsChanged { .. } => {}
+        }
+        Ok(())
+    }
+
     fn claim(&mut self, id: &str, event: &ClaimEvent) -> Result<(), Broken> {
         let id: ClaimId = id
             .parse()
             .map_err(|error| ("events can be read", format!("{error}")))?;
         let holder = self.claims.entry(id.clone()).or_default();
         match event {
-            ClaimEvent::Claimed { workspace, .. } => {
-                if let Some(other) = holder.filter(|other| other != workspace) {
-                    let seen = format!("{id} is claimed for {workspace}, and {other} has it");
+            ClaimEvent::Claimed { .. } | ClaimEvent::KeyClaimed { .. } => {
+                let claimant = event.holder();
+                if let Some(other) = holder.filter(|other| *other != claimant) {
+                    let seen = format!("{id} is claimed for {claimant}, and {other} has it");
                     return Err(("of several claimants one wins", seen));
                 }
-                *holder = Some(*workspace);
+                *holder = Some(claimant);
             }
-            ClaimEvent::Released { workspace, .. } => {
-                if *holder != Some(*workspace) {
-                    let seen = format!("{id} is released for {workspace}, and {holder:?} has it");
+            ClaimEvent::Released { .. } | ClaimEvent::KeyReleased { .. } => {
+                let claimant = event.holder();
+                if *holder != Some(claimant) {
+                    let seen = format!("{id} is released for {claimant}, and {holder:?} has it");
                     return Err(("only a holder lets go", seen));
                 }
                 *holder = None;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nexus_events::claim::ClaimId;
+use nexus_events::claim::{ClaimId, Holder};
 use nexus_events::id::{NodeId, WorkspaceId};
 use nexus_events::workspace::Phase;
 use nexus_nats::MemoryBus;
@@ -66,9 +66,9 @@ fn machines_are_wanted(
     Ok(())
 }
 
-/// Names and ports are held for workspaces that are there, and for no others.
+/// Names and ports are held for workspaces that are there, keys for who has them, and none else.
 fn claims_are_held(ledger: &Ledger) -> Result<(), Broken> {
-    let mut wanted = BTreeSet::new();
+    let mut wanted = ledger.keys.clone();
     for (workspace, state) in &ledger.workspaces {
         let Some(definition) = state.definition.as_ref() else {
             continue;
@@ -82,7 +82,7 @@ fn claims_are_held(ledger: &Ledger) -> Result<(), Broken> {
         };
         let port = definition.ssh_port.map(ClaimId::Port);
         for claim in [Some(name), port].into_iter().flatten() {
-            wanted.insert((claim, *workspace));
+            wanted.insert((claim, Holder::from(*workspace)));
         }
     }
     let held: BTreeSet<_> = ledger

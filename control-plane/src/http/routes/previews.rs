@@ -88,7 +88,8 @@ pub(crate) async fn close(
     let port = port
         .parse()
         .map_err(|_| wrong("it is a number from 1 to 65535"))?;
-    api.previews().close(&identity, host(&view, port)?);
+    let closing = api.previews().close(&identity, host(&view, port)?);
+    closing.await.map_err(Refusal::log_unavailable)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

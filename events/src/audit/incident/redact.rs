@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::aggregate::EventData;
-use crate::claim::ClaimId;
+use crate::claim::{ClaimId, KeyDigest};
 use crate::envelope::{Actor, Envelope};
 use crate::failure::Failure;
 use crate::name::{HoldName, HoldReason, WorkspaceName};
@@ -92,6 +92,10 @@ impl Redaction {
             Ok(ClaimId::Name { owner, name }) => {
                 let name = self.name(&name);
                 ClaimId::Name { owner, name }.to_string()
+            }
+            Ok(ClaimId::Key(digest)) => {
+                let word = self.word("key", &digest.fingerprint());
+                ClaimId::Key(KeyDigest::of_word(&word)).to_string()
             }
             Ok(ClaimId::Port(_)) | Err(_) => subject.to_owned(),
         }
