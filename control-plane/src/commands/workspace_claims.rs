@@ -1,7 +1,8 @@
 //! What must be unique about a workspace: its name among its owner's, and its port.
 //!
 //! Both are claimed at once, before the workspace is requested. Should the request not come about
-//! they are let go; should this process end in between, a reconciler lets them go.
+//! they are let go; where others may count on them, or this process ends in between, a reconciler
+//! lets them go.
 
 use std::collections::HashSet;
 
@@ -21,6 +22,9 @@ use crate::projections;
 pub(super) struct Claimant {
     pub(super) workspace: WorkspaceId,
     pub(super) context: Context,
+    /// Whether the same request may have been made before, or be under way elsewhere: under the
+    /// ids that follow from its idempotency key.
+    pub(super) is_keyed: bool,
 }
 
 impl Claimant {
@@ -57,11 +61,11 @@ impl Commands {
         match (by_name, by_port) {
             (Ok(()), Ok(port)) => Ok(port),
             (Ok(()), Err(error)) => {
-                self.let_go(claimant, &named).await;
+                self.give_up(claimant, &named).await;
                 Err(error)
             }
             (Err(error), Ok(port)) => {
-                self.let_go(claimant, &ClaimId::Port(port)).await;
+                self.give_up(claimant, &ClaimId::Port(port)).await;
                 Err(error)
             }
             (Err(error), Err(_)) => Err(error),
@@ -177,7 +181,18 @@ impl Commands {
         }
     }
 
-    /// Lets go of what was claimed for a request that came to nothing.
+    /// Lets go of what was claimed by an attempt that came to nothing, if it was the only one.
+    ///
+    /// An attempt before, whose answer was lost, may have stored the request; one at another
+    /// replica may store it yet. Either counts on the same claims, so they stay: the reconciler
+    /// finds those that are nobody's.
+    pub(super) async fn give_up(&self, claimant: &Claimant, id: &ClaimId) {
+        if !claimant.is_keyed {
+            self.let_go(claimant, id).await;
+        }
+    }
+
+    /// Lets go of a claim that is known to be of no use.
     pub(super) async fn let_go(&self, claimant: &Claimant, id: &ClaimId) {
         if let Err(error) = self
             .release_claim(id, claimant.workspace, claimant.event())
@@ -186,6 +201,32 @@ impl Commands {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, claim = %id, "left to the reconciler");
         }
+    }
+
+    /// Lets go of what the read model takes for an orphan, unless the log knows better; tells
+    /// whether it did.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub(crate) async fn release_orphan(
+        &self,
+        id: &ClaimId,
+        holder: WorkspaceId,
+        context: Context,
+    ) -> Result<bool, CommandError> {
+        let stored = self.stored_workspace(holder).await?.state;
+        let is_in_use = stored.phase != Phase::Deleted
+            && stored.definition.is_some_and(|definition| match id {
+                ClaimId::Name { owner, name } => {
+                    definition.owner == *owner && definition.name == *name
+                }
+                ClaimId::Port(port) => definition.ssh_port == Some(*port),
+                ClaimId::Key(_) => false,
+            });
+        if !is_in_use {
+            self.release_claim(id, holder, context).await?;
+        }
+        Ok(!is_in_use)
     }
 
     /// Whether somebody holds it, as far as is projected.

@@ -63,7 +63,7 @@ impl Commands {
     /// Makes a workspace for `owner` (an id or a login; absent: whoever asks).
     ///
     /// # Errors
-    /// See [`CommandError`]; nothing is claimed when it is refused.
+    /// See [`CommandError`]; nothing stays claimed when it is refused.
     pub async fn create_workspace(
         &self,
         identity: &Identity,
@@ -91,6 +91,7 @@ impl Commands {
             claimant: Claimant {
                 workspace,
                 context: context.new_event(identity),
+                is_keyed: context.idempotency_key.is_some(),
             },
             owner,
             request,
@@ -144,8 +145,8 @@ impl Commands {
             }
             Err(error) => {
                 if error.is_certain() {
-                    self.let_go(&wanted.claimant, &wanted.name_claim()).await;
-                    self.let_go(&wanted.claimant, &ClaimId::Port(port)).await;
+                    self.give_up(&wanted.claimant, &wanted.name_claim()).await;
+                    self.give_up(&wanted.claimant, &ClaimId::Port(port)).await;
                 }
                 Err(error)
             }

@@ -32,6 +32,7 @@ impl Commands {
         let claimant = Claimant {
             workspace,
             context: context.clone(),
+            is_keyed: false,
         };
         if !answers_on(&known.state, refused) {
             // Moved before; what was held may not have been let go.

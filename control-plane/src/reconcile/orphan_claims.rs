@@ -17,10 +17,13 @@ impl Reconciler {
         let before = now.saturating_sub(GRACE).unwrap_or(Timestamp::MIN);
         let mut released = 0;
         for (claim, holder) in self.queries.orphan_claims(micros(before))? {
-            tracing::info!(%claim, %holder, "releasing an orphan claim");
             let event = context("orphan-claims", now);
-            self.commands.release_claim(&claim, holder, event).await?;
-            released += 1;
+            // What is projected here may be older than the claim's own workspace.
+            let orphan = self.commands.release_orphan(&claim, holder, event);
+            if orphan.await? {
+                tracing::info!(%claim, %holder, "released an orphan claim");
+                released += 1;
+            }
         }
         Ok(released)
     }

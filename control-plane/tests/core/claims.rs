@@ -94,6 +94,20 @@ struct Gate {
     /// Whether requests of workspaces get lost, and since when one waits for that.
     closed: watch::Sender<bool>,
     waiting: watch::Sender<bool>,
+    /// Whether claims of ports get lost.
+    portless: watch::Sender<bool>,
+}
+
+impl Gate {
+    fn open() -> Arc<Self> {
+        let no = || watch::Sender::new(false);
+        Arc::new(Self {
+            stale: no(),
+            closed: no(),
+            waiting: no(),
+            portless: no(),
+        })
+    }
 }
 
 impl Wire for Gate {
@@ -114,6 +128,11 @@ impl Wire for Gate {
                     Err(Lost::OnTheWay)
                 })
             }
+            Call::Append { subject, .. }
+                if *self.portless.borrow() && subject.contains(".claim.port-") =>
+            {
+                Box::pin(std::future::ready(Err(Lost::OnTheWay)))
+            }
             _ => {
                 effect();
                 Box::pin(std::future::ready(Ok(())))
@@ -124,11 +143,7 @@ impl Wire for Gate {
 
 #[tokio::test]
 async fn a_request_sent_again_holds_what_its_first_attempt_let_go_of() {
-    let gate = Arc::new(Gate {
-        stale: watch::Sender::new(false),
-        closed: watch::Sender::new(false),
-        waiting: watch::Sender::new(false),
-    });
+    let gate = Gate::open();
     let bus = MemoryBus::default().over(gate.clone());
     let world = World::over(Backbone::in_memory(&bus)).await;
     let ada = world.person("ada", 1).await;
@@ -157,4 +172,28 @@ async fn a_request_sent_again_holds_what_its_first_attempt_let_go_of() {
     let held = world.held().await;
     let port = format!("port-{}", created.ssh_port.unwrap());
     assert!(held.len() == 2 && held.contains(&port), "{port}: {held:?}");
+}
+
+#[tokio::test]
+async fn a_request_sent_again_lets_go_of_nothing_that_its_first_attempt_holds() {
+    let gate = Gate::open();
+    let bus = MemoryBus::default().over(gate.clone());
+    let world = World::over(Backbone::in_memory(&bus)).await;
+    let ada = world.person("ada", 1).await;
+    world.node(Provider::Fake).await;
+    gate.stale.send_replace(true);
+    let (commands, context) = (world.app.commands(), world.keyed("once"));
+    let create = || commands.create_workspace(&ada, new_workspace("hello"), None, &context);
+    let created = create().await.unwrap();
+    gate.portless.send_replace(true);
+    create().await.unwrap_err();
+    gate.portless.send_replace(false);
+    gate.stale.send_replace(false);
+
+    let held = world.held().await;
+    let port = format!("port-{}", created.ssh_port.unwrap());
+    let is_name = |claim: &String| claim.starts_with("name-") && claim.ends_with("-hello");
+    assert!(held.contains(&port), "{port}: {held:?}");
+    assert!(held.iter().any(is_name), "{held:?}");
+    assert_eq!(create().await.unwrap().workspace, created.workspace);
 }
