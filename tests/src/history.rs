@@ -23,30 +23,51 @@ const WRITERS: usize = 100;
 /// # Errors
 /// When the log is not reached or refuses one.
 pub async fn write(plane: &Plane, count: usize) -> anyhow::Result<()> {
+    append_all(plane, WRITERS, count / WRITERS, "it never lived").await?;
+    Ok(())
+}
+
+/// Appends two events for each of `count` workspaces of Alice's that failed at once, of `cause`,
+/// which may be long. Gives the last sequence once all are in the log.
+///
+/// # Errors
+/// When the log is not reached or refuses one.
+pub async fn failures(plane: &Plane, count: usize, cause: &str) -> anyhow::Result<u64> {
+    append_all(plane, count, 2, cause).await
+}
+
+async fn append_all(
+    plane: &Plane,
+    workspaces: usize,
+    turns: usize,
+    cause: &str,
+) -> anyhow::Result<u64> {
     let log = Log::on(&bus::connect(plane, Role::ControlPlane).await?);
     let owner: UserId = plane.user_id(ALICE).await?.parse()?;
     let mut writers = JoinSet::new();
-    for number in 0..WRITERS {
-        let log = log.clone();
+    for number in 0..workspaces {
+        let (log, cause) = (log.clone(), cause.to_owned());
         writers.spawn(async move {
             let mut sequence = 0;
-            for turn in 0..count / WRITERS {
-                sequence = append(&log, owner, number, turn, sequence).await?;
+            for turn in 0..turns {
+                let event = |at| event(owner, number, turn, &cause, at);
+                sequence = append(&log, number, turn, event, sequence).await?;
             }
-            anyhow::Ok(())
+            anyhow::Ok(sequence)
         });
     }
+    let mut last = 0;
     while let Some(ended) = writers.join_next().await {
-        ended??;
+        last = last.max(ended??);
     }
-    Ok(())
+    Ok(last)
 }
 
 async fn append(
     log: &Log,
-    owner: UserId,
     number: usize,
     turn: usize,
+    event: impl FnOnce(Timestamp) -> anyhow::Result<Event>,
     sequence: u64,
 ) -> anyhow::Result<u64> {
     let workspace = WorkspaceId::derived(format!("history-{number}"));
@@ -59,7 +80,7 @@ async fn append(
         causation: None,
         traceparent: None,
     };
-    let envelope = Envelope::new(context, &workspace, event(owner, number, turn, at)?);
+    let envelope = Envelope::new(context, &workspace, event(at)?);
     let event = NewEvent::of(&envelope)?;
     match log.append(Expected::of(sequence), &event).await? {
         Append::Stored { sequence } | Append::Repeated { sequence } => Ok(sequence),
@@ -67,7 +88,13 @@ async fn append(
     }
 }
 
-fn event(owner: UserId, number: usize, turn: usize, at: Timestamp) -> anyhow::Result<Event> {
+fn event(
+    owner: UserId,
+    number: usize,
+    turn: usize,
+    cause: &str,
+    at: Timestamp,
+) -> anyhow::Result<Event> {
     let operation = OperationId::derived(format!("history-{number}"));
     Ok(match turn {
         0 => Event::Requested {
@@ -84,7 +111,7 @@ fn event(owner: UserId, number: usize, turn: usize, at: Timestamp) -> anyhow::Re
         1 => Event::Failed {
             operation,
             epoch: 1,
-            failure: Failure::new(FailureCode::Timeout, "it never lived", "make another"),
+            failure: Failure::new(FailureCode::Timeout, cause, "make another"),
         },
         _ => Event::ActivityObserved {
             source: ActivitySource::Terminal,
