@@ -8,6 +8,7 @@
 mod arguments;
 mod backbone;
 mod cluster;
+mod descriptors;
 mod first_token;
 mod lock;
 mod logging;

@@ -191,7 +191,7 @@ impl Export {
         let mut position = self.after;
         loop {
             let (queries, wanted) = (self.app.queries().clone(), filter.clone());
-            let reading = move || queries.history(&wanted, position, BATCH);
+            let reading = move || queries.history(&wanted, position, BATCH, usize::MAX);
             let page = tokio::task::spawn_blocking(reading);
             let page = page.await.map_err(|_| Cut::Gone)??;
             for event in page.events {

@@ -24,8 +24,9 @@ use crate::queries::{EventQuery, Queries, QueryError};
 
 /// Events a client may fall behind before it is cut.
 const BEHIND: usize = 1_024;
-/// Events read from the timeline at a time.
-const PAGE: usize = 256;
+/// Events read from the timeline at a time, and the bytes after which a page is full: each client
+/// holds a page of its own, for as long as it likes to take.
+const PAGE: (usize, usize) = (256, 256 << 10);
 
 /// An event on its way to clients, written as JSON once for all of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -267,7 +268,9 @@ impl Subscription {
     }
 
     fn read_page(&mut self) -> Result<(), QueryError> {
-        let page = self.queries.history(&self.filter, self.last, PAGE)?;
+        let page = self
+            .queries
+            .history(&self.filter, self.last, PAGE.0, PAGE.1)?;
         if page.complete {
             self.history = History::Through;
         }

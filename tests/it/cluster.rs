@@ -11,10 +11,13 @@ use nexus_nats::testing::Trio;
 use nexus_nats::{Bus, Role};
 use nexus_tests::plane::{ALICE, Plane};
 use nexus_tests::skip::skipped;
+use nexus_tests::tail::{Carrier, Place, Tail};
 use nexus_tests::{binaries, tool};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// How soon a write is accepted again after the leader is gone.
 const RESUMED: Duration = Duration::from_secs(10);
@@ -128,7 +131,8 @@ async fn live(trio: &mut Trio) -> anyhow::Result<()> {
         .await?;
 
     let reading = Reading::start(&plane);
-    let mut worst = Duration::ZERO;
+    let (tails, end) = follow(&plane)?;
+    let (mut worst, mut last) = (Duration::ZERO, 0);
     for round in 0..3 {
         whole(trio, &bus).await?;
         let leader = trio.leader(&bus).await.context("a leader")?;
@@ -145,6 +149,8 @@ async fn live(trio: &mut Trio) -> anyhow::Result<()> {
                 .send()
                 .await?;
             if reply.status() == StatusCode::CREATED {
+                let sequence = reply.headers().get("x-nexus-sequence");
+                last = sequence.context("a sequence")?.to_str()?.parse()?;
                 break;
             }
             refusals.push(format!("{}: {}", reply.status(), reply.text().await?));
@@ -158,6 +164,10 @@ async fn live(trio: &mut Trio) -> anyhow::Result<()> {
         trio.heal()?;
     }
     let read = reading.end().await?;
+    end.send_replace(last);
+    for tail in tails.join_all().await {
+        tail?;
+    }
     said(&format!(
         "{read} reads meanwhile, none failed; longest wait of a write {worst:.1?}"
     ));
@@ -168,6 +178,18 @@ async fn live(trio: &mut Trio) -> anyhow::Result<()> {
     plane.client.changed(view.id, "stop").await?;
     plane.client.changed(view.id, "delete").await?;
     Ok(())
+}
+
+/// Tails that have every event once, in order, until they have the one that is sent.
+fn follow(plane: &Plane) -> anyhow::Result<(JoinSet<anyhow::Result<()>>, watch::Sender<u64>)> {
+    let (end, goal) = watch::channel(u64::MAX);
+    let place = Place::socket(&plane.home().join("daemon.sock"))?;
+    let mut tails = JoinSet::new();
+    for carrier in [Carrier::Sse, Carrier::WebSocket] {
+        let (mut tail, goal) = (Tail::new(&place, carrier), goal.clone());
+        tails.spawn(async move { tail.follow(goal).await });
+    }
+    Ok((tails, end))
 }
 
 #[expect(clippy::print_stdout, reason = "the figures of this run")]

@@ -21,6 +21,7 @@ mod repositories;
 mod security;
 mod simulation;
 mod ssh_matrix;
+mod tails;
 mod taken_ports;
 mod terminals;
 mod web_attacks;

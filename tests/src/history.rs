@@ -1,5 +1,7 @@
 //! A long log, written without anybody having lived it: for whatever must hold with many events.
 
+use std::sync::Arc;
+
 use anyhow::bail;
 use jiff::{SignedDuration, Timestamp};
 use nexus_events::envelope::{Actor, Context, Envelope};
@@ -28,11 +30,24 @@ pub async fn write(plane: &Plane, count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Appends two events for each of `count` workspaces of Alice's that failed at once, of `cause`,
+/// which may be long. Gives the last sequence once all are in the log.
+///
+/// # Errors
+/// When the log is not reached or refuses one.
+pub async fn failures(plane: &Plane, count: usize, cause: &str) -> anyhow::Result<u64> {
+    let mut history = History::of(plane).await?;
+    history.cause = cause.into();
+    history.grow(count, 2 * count).await
+}
+
 /// Workspaces of Alice's that failed at once, and what is observed of them ever after.
 #[derive(Debug)]
 pub struct History {
     log: Log,
     owner: UserId,
+    /// Why they failed.
+    cause: Arc<str>,
     lives: Vec<Life>,
 }
 
@@ -53,6 +68,7 @@ impl History {
         Ok(Self {
             log: Log::on(&bus::connect(plane, Role::ControlPlane).await?),
             owner: plane.user_id(ALICE).await?.parse()?,
+            cause: "it never lived".into(),
             lives: Vec::new(),
         })
     }
@@ -76,11 +92,12 @@ impl History {
         self.lives.extend((self.lives.len()..workspaces).map(born));
         let (mut writers, share) = (JoinSet::new(), workspaces.div_ceil(WRITERS));
         for lives in self.lives[..workspaces].chunks(share) {
-            let (log, owner, mut lives) = (self.log.clone(), self.owner, lives.to_vec());
+            let (log, mut lives) = (self.log.clone(), lives.to_vec());
+            let (owner, cause) = (self.owner, Arc::clone(&self.cause));
             writers.spawn(async move {
                 for _ in 0..count / workspaces {
                     for life in &mut lives {
-                        life.sequence = append(&log, owner, *life).await?;
+                        life.sequence = append(&log, owner, &cause, *life).await?;
                         life.turn += 1;
                     }
                 }
@@ -101,7 +118,7 @@ fn workspace(number: usize) -> WorkspaceId {
     WorkspaceId::derived(format!("history-{number}"))
 }
 
-async fn append(log: &Log, owner: UserId, life: Life) -> anyhow::Result<u64> {
+async fn append(log: &Log, owner: UserId, cause: &str, life: Life) -> anyhow::Result<u64> {
     let Life {
         number,
         turn,
@@ -116,7 +133,11 @@ async fn append(log: &Log, owner: UserId, life: Life) -> anyhow::Result<u64> {
         causation: None,
         traceparent: None,
     };
-    let envelope = Envelope::new(context, &workspace(number), event(owner, number, turn, at)?);
+    let envelope = Envelope::new(
+        context,
+        &workspace(number),
+        event(owner, number, turn, cause, at)?,
+    );
     let event = NewEvent::of(&envelope)?;
     match log.append(Expected::of(sequence), &event).await? {
         Append::Stored { sequence } | Append::Repeated { sequence } => Ok(sequence),
@@ -124,7 +145,13 @@ async fn append(log: &Log, owner: UserId, life: Life) -> anyhow::Result<u64> {
     }
 }
 
-fn event(owner: UserId, number: usize, turn: usize, at: Timestamp) -> anyhow::Result<Event> {
+fn event(
+    owner: UserId,
+    number: usize,
+    turn: usize,
+    cause: &str,
+    at: Timestamp,
+) -> anyhow::Result<Event> {
     let operation = OperationId::derived(format!("history-{number}"));
     Ok(match turn {
         0 => Event::Requested {
@@ -141,7 +168,7 @@ fn event(owner: UserId, number: usize, turn: usize, at: Timestamp) -> anyhow::Re
         1 => Event::Failed {
             operation,
             epoch: 1,
-            failure: Failure::new(FailureCode::Timeout, "it never lived", "make another"),
+            failure: Failure::new(FailureCode::Timeout, cause, "make another"),
         },
         _ => Event::ActivityObserved {
             source: ActivitySource::Terminal,

@@ -8,7 +8,7 @@
 //!
 //! [`plane::Plane`] is the whole system, [`client::Client`] its API, [`terminal`] a terminal as a
 //! page opens it, [`ways`] the ways in by SSH, each used through the stock programs ([`ssh`]) and
-//! compared with a bare server ([`sshd`]). [`cutter`] is a bad network,
+//! compared with a bare server ([`sshd`]). [`tail`] reads the log as it grows, [`cutter`] is a bad network,
 //! [`history`] a long log, [`bus`] the server it is in, [`canary`] looks for secrets. [`repository`]
 //! makes git repositories to clone, [`docker`] asks the engine, [`skip`] says aloud what cannot be
 //! tried on this machine.
@@ -35,6 +35,7 @@ pub mod simulation;
 pub mod skip;
 pub mod ssh;
 pub mod sshd;
+pub mod tail;
 pub mod terminal;
 pub mod tool;
 pub mod ways;

@@ -173,7 +173,19 @@ impl Plane {
     /// # Errors
     /// Whatever the server refused.
     pub async fn token_of(&self, login: &str) -> anyhow::Result<String> {
-        let body = serde_json::json!({ "user": self.user_id(login).await?, "scope": "user" });
+        self.issue(login, "user").await
+    }
+
+    /// The same, with which everything is seen.
+    ///
+    /// # Errors
+    /// Whatever the server refused.
+    pub async fn administrator_token(&self, login: &str) -> anyhow::Result<String> {
+        self.issue(login, "admin").await
+    }
+
+    async fn issue(&self, login: &str, scope: &str) -> anyhow::Result<String> {
+        let body = serde_json::json!({ "user": self.user_id(login).await?, "scope": scope });
         let issued: serde_json::Value = self.client.post("/api/v1/tokens", &body).await?;
         let token = issued["token"].as_str().context("a token has a text")?;
         Ok(token.to_owned())

@@ -130,7 +130,7 @@ impl Door {
         }
     }
 
-    fn request(
+    pub(crate) fn request(
         &self,
         path: &str,
         protocols: &[&str],

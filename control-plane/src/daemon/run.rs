@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::DaemonArguments;
 use super::backbone::Connected;
+use super::descriptors;
 use super::first_token;
 use super::lock::HomeLock;
 use super::randomness;
@@ -26,6 +27,7 @@ use crate::ssh::JumpHost;
 /// # Errors
 /// When something it needs is not there; the sentence says what to do.
 pub async fn run(arguments: DaemonArguments) -> anyhow::Result<()> {
+    descriptors::raise_limit();
     let mut settings = arguments.settings()?;
     private_file::make_folder(&settings.home)
         .with_context(|| format!("making {}", settings.home.display()))?;

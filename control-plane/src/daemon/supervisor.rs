@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::descriptors::restore_limit;
 use rustix::process::{
     PidfdFlags, Signal, getpid, getppid, pidfd_open, pidfd_send_signal,
     set_parent_process_death_signal,
@@ -156,6 +157,7 @@ impl Shared {
 fn spawn(mut command: Command) -> std::io::Result<Child> {
     let parent = getpid();
     let die_with_parent = move || {
+        restore_limit()?;
         set_parent_process_death_signal(Some(Signal::KILL))?;
         // The parent may have ended before the signal was set.
         if getppid() == Some(parent) {
@@ -164,7 +166,7 @@ fn spawn(mut command: Command) -> std::io::Result<Child> {
             Err(std::io::ErrorKind::NotConnected.into())
         }
     };
-    // SAFETY: the closure makes two system calls, allocates nothing and takes no lock, which is
+    // SAFETY: the closure makes three system calls, allocates nothing and takes no lock, which is
     // all that is allowed between fork and exec.
     unsafe { command.pre_exec(die_with_parent) };
     command.spawn()

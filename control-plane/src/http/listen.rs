@@ -3,10 +3,12 @@
 //! Without TLS nothing beyond loopback is listened on; the local socket lets in the server's own
 //! user and root, who could read its files anyway.
 
+mod hang_up;
 mod local;
 mod network;
 mod serve;
 
+pub(super) use hang_up::HangUp;
 pub use local::LocalSocket;
 pub use network::bind_network;
 pub use serve::serve;

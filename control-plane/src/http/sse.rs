@@ -1,5 +1,6 @@
 //! A tail of the log as server-sent events: `id` is the sequence, so a browser or `curl` that
-//! comes back with `Last-Event-ID` goes on where it was.
+//! comes back with `Last-Event-ID` goes on where it was. One that takes nothing is hung up on, so
+//! that it costs a bounded buffer for a bounded time.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -9,8 +10,12 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 
+mod taking;
+
+use super::listen::HangUp;
 use super::sockets::Room;
 use super::tail::{End, Tail, Told};
+use taking::Taking;
 
 /// How often a silent connection is shown to live.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -23,11 +28,15 @@ pub(crate) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The tail as an answer that ends only with it.
-pub(crate) fn response(tail: Tail, room: Room) -> Response {
-    let events = futures::stream::unfold(Some((tail, room)), |open| async {
-        let (mut tail, room) = open?;
-        match tail.next().await {
-            Ok(told) => Some((written(&told), Some((tail, room)))),
+pub(crate) fn response(tail: Tail, room: Room, hang_up: Option<HangUp>) -> Response {
+    let taking = Taking::watched(hang_up);
+    let events = futures::stream::unfold(Some((tail, room, taking)), |open| async {
+        let (mut tail, room, mut taking) = open?;
+        taking.asked();
+        let next = tail.next().await;
+        taking.given();
+        match next {
+            Ok(told) => Some((written(&told), Some((tail, room, taking)))),
             Err(end) => Some((goodbye(&end), None)),
         }
     });

@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The largest message taken from the other end, in bytes: it has nothing to say.
 pub(crate) const MOST_INCOMING: usize = 64 * 1024;
+/// What is read at a time, in bytes. Each WebSocket has so much for good and clears it before each
+/// look whether something came: unless told, 128 KiB.
+pub(crate) const READ: usize = 4 * 1024;
 
 /// Tells `tail` to the other end until either ends.
 pub(crate) async fn serve(mut socket: WebSocket, mut tail: Tail, after: u64) {

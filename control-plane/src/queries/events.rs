@@ -56,7 +56,7 @@ impl Queries {
         let filter = self.event_filter(identity, query)?;
         let limit = query.limit.unwrap_or(PAGE.1).clamp(1, PAGE.0);
         let sequence = self.sequence();
-        let history = self.history(&filter, query.after.unwrap_or(0), limit)?;
+        let history = self.history(&filter, query.after.unwrap_or(0), limit, usize::MAX)?;
         let next = (!history.complete).then(|| history.looked_at.to_string());
         Ok(Page {
             items: history.events.iter().map(TailEvent::view).collect(),
@@ -94,12 +94,14 @@ impl Queries {
         })
     }
 
-    /// Up to `limit` events after `after` that the filter wants.
+    /// Up to `limit` events after `after` that the filter wants, and no more once they have
+    /// `bytes` together.
     pub(crate) fn history(
         &self,
         filter: &EventFilter,
         after: u64,
         limit: usize,
+        bytes: usize,
     ) -> Result<History, QueryError> {
         let column = match (filter.workspace, filter.owner) {
             (Some(_), _) => "workspace = ?2",
@@ -123,8 +125,8 @@ impl Queries {
                 looked_at: after,
                 complete: false,
             };
-            let mut seen = 0;
-            while history.events.len() < limit {
+            let (mut seen, mut held) = (0, 0);
+            while history.events.len() < limit && held < bytes {
                 let Some(row) = rows.next()? else {
                     history.complete = seen < LOOKED_AT;
                     break;
@@ -139,6 +141,7 @@ impl Queries {
                 if filter.wants(&concern, event_type) {
                     let payload = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
                     let event = TailEvent::new(history.looked_at, event_type, concern, payload);
+                    held += event.json().len();
                     history.events.push(event);
                 }
             }

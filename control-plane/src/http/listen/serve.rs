@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use super::{Listeners, Peer};
+use super::{HangUp, Listeners, Peer};
 use crate::alarm::Alarm;
 
 /// The most connections at a time.
@@ -110,12 +110,15 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let hang_up = HangUp::default();
+        let theirs = hang_up.clone();
         let service = self
             .router
             .clone()
             .map_request(move |request: hyper::Request<_>| {
                 let mut request: Request = request.map(axum::body::Body::new);
                 request.extensions_mut().insert(peer);
+                request.extensions_mut().insert(theirs.clone());
                 request
             });
         let connection = http1::Builder::new()
@@ -128,15 +131,20 @@ impl Server {
         let shutdown = self.shutdown.clone();
         async move {
             let mut connection = std::pin::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = shutdown.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+            let served = async {
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = shutdown.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
                 }
             };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended badly");
+            tokio::select! {
+                ended = served => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended badly");
+                },
+                () = hang_up.asked() => tracing::debug!("a connection is hung up on"),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The log: page by page, as server-sent events, or over a WebSocket. The same events, the same
 //! filters, the same place to go on from.
 
+use axum::Extension;
 use axum::extract::{State, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
@@ -12,6 +13,7 @@ use utoipa::IntoParams;
 use crate::http::auth::Caller;
 use crate::http::error::{Answer, Refusal};
 use crate::http::extract::Query;
+use crate::http::listen::HangUp;
 use crate::http::openapi::EVENTS;
 use crate::http::reply::Fresh;
 use crate::http::{Api, sse, ws};
@@ -56,6 +58,7 @@ impl Wanted {
 ///
 /// A tail tells what is stored, then `caught_up`, then what comes. Each event carries its sequence
 /// as `id`; whoever comes back with it as `Last-Event-ID` misses nothing and gets nothing twice.
+/// Who takes nothing for ten seconds while there is something is hung up on.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = EVENTS,
     params(
@@ -70,6 +73,7 @@ impl Wanted {
 pub(crate) async fn read(
     State(api): State<Api>,
     Caller(identity): Caller,
+    hang_up: Option<Extension<HangUp>>,
     headers: HeaderMap,
     Query(wanted): Query<Wanted>,
 ) -> Answer<Response> {
@@ -90,7 +94,9 @@ pub(crate) async fn read(
         })?);
     }
     let room = api.sockets().room(&identity, "nexus_sse_connections")?;
-    Ok(sse::response(api.tail(&identity, &query)?, room))
+    let hang_up = hang_up.map(|Extension(hang_up)| hang_up);
+    let tail = api.tail(&identity, &query)?;
+    Ok(sse::response(tail, room, hang_up))
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {
@@ -128,6 +134,7 @@ pub(crate) async fn follow(
     let room = api.sockets().room(&identity, "nexus_ws_connections")?;
     let tail = api.tail(&identity, &query)?;
     let upgrade = upgrade
+        .read_buffer_size(ws::READ)
         .max_message_size(ws::MOST_INCOMING)
         .max_frame_size(ws::MOST_INCOMING);
     Ok(upgrade.on_upgrade(async move |socket| {

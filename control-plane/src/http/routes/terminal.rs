@@ -9,13 +9,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::gateway::{Attach, SessionChoice};
-use crate::http::Api;
 use crate::http::auth::Caller;
 use crate::http::error::{Answer, Refusal};
 use crate::http::extract::Query;
 use crate::http::openapi::WORKSPACES;
 use crate::http::sockets::TERMINALS;
 use crate::http::terminal::{self, MOST_READ, Opening, Protocol};
+use crate::http::{Api, ws};
 use crate::queries::WorkspaceRef;
 
 /// The most columns or rows a window may have.
@@ -137,6 +137,7 @@ fn upgraded(
     let upgrade = upgrade
         .max_message_size(MOST_READ)
         .max_frame_size(MOST_READ)
+        .read_buffer_size(ws::READ)
         .protocols(Protocol::NAMES);
     let chosen = upgrade.selected_protocol();
     let protocol = chosen.and_then(|name| Protocol::named(name.as_bytes()));
