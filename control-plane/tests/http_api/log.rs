@@ -100,7 +100,9 @@ async fn everybody_else_is_given_what_concerns_them() {
         .collect();
     let mut causes = Causes::default();
     for entry in &entries {
+        let of_her_key = &entry.data()["key_claimed"]["user"];
         let own = entry.subject() == alice.id
+            || of_her_key == alice.id.as_str()
             || entry.workspace().is_some_and(|own| own.to_string() == id);
         assert!(own, "{entry:?}");
         causes.take(entry);
