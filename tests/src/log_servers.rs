@@ -5,8 +5,9 @@ mod cluster;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use nexus_events::id::NodeId;
 use nexus_events::spec::Provider;
 use nexus_nats::embedded::ChildState;
@@ -16,6 +17,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use self::cluster::Cluster;
 use crate::chaos::fault::Target;
 use crate::ports::PortRange;
+
+/// How long three servers may take to find each other on a busy machine.
+const GATHERING: Duration = Duration::from_secs(60);
 
 /// How many servers keep the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -58,7 +62,17 @@ impl LogServers {
     ) -> anyhow::Result<Self> {
         match servers {
             Servers::One => Self::one(home, workers).await,
-            Servers::Three => Ok(Self::Three(Cluster::start(home, workers, range)?)),
+            Servers::Three => {
+                let servers = Self::Three(Cluster::start(home, workers, range)?);
+                // Whoever starts before they have found each other ends after a while, and is
+                // started again by whoever keeps it: not what a run begins with.
+                Bus::connect(servers.options().patience(GATHERING))
+                    .await
+                    .with_context(|| servers.last_words())?
+                    .drain()
+                    .await;
+                Ok(servers)
+            }
         }
     }
 
