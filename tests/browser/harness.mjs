@@ -62,6 +62,7 @@ export async function open(browser, { phone = false, dark = false } = {}) {
     if (protocol.startsWith("http") && origin !== new URL(base).origin) wrong.push(`asks ${request.url()}`);
   });
   const changes = networkChanges(page);
+  loadWhole(page, changes);
   return { context, page, wrong, changes };
 }
 
@@ -73,6 +74,20 @@ function networkChanges(page) {
     if (request.failure()?.errorText === "net::ERR_NETWORK_CHANGED") seen += 1;
   });
   return () => seen;
+}
+
+/** Makes `page.goto` load again what a change of the network broke off, as a person would. */
+function loadWhole(page, changes) {
+  const go = page.goto.bind(page);
+  page.goto = async (...given) => {
+    for (;;) {
+      const before = changes();
+      const reply = await go(...given).catch((error) => {
+        if (!error.message.includes("ERR_NETWORK_CHANGED")) throw error;
+      });
+      if (changes() === before) return reply;
+    }
+  };
 }
 
 /** Signs in at the page as a person does, and arrives where one wanted to go. */
