@@ -1,6 +1,6 @@
 // Where a fault of a view ends: it takes its own place with it, not the page around it.
 
-import { Component, type ReactNode } from "react";
+import { Component, type ErrorInfo, type ReactNode } from "react";
 import { Trouble } from "./trouble";
 
 interface Props {
@@ -23,6 +23,10 @@ export class Boundary extends Component<Props, State> {
 
   static getDerivedStateFromProps({ of }: Props, before: State): Partial<State> | null {
     return of === before.of ? null : { of, error: undefined };
+  }
+
+  override componentDidCatch(error: unknown, info: ErrorInfo) {
+    console.warn("a view failed", error, info.componentStack);
   }
 
   override render() {
