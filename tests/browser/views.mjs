@@ -9,7 +9,9 @@ const one = `/workspaces/${workspace}`;
 async function views() {
   const { items } = await ask("GET", "/api/v1/operations");
   const events = await ask("GET", `/api/v1/events?workspace=${workspace}&limit=50`);
-  const [first, last] = [events.items[0].sequence, events.items.at(-1).sequence];
+  // Its claims come before it does.
+  const own = events.items.filter(({ event }) => event.subject === workspace);
+  const [first, last] = [own[0].sequence, own.at(-1).sequence];
   return {
     workspaces: "/workspaces",
     workspace: one,
