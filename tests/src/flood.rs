@@ -9,6 +9,11 @@ use crate::measure::{Times, proportional_memory};
 use crate::plane::Plane;
 use crate::terminal::{Frame, Socket, taken};
 
+/// Keystrokes between two looks at the memory.
+const BATCH: usize = 50;
+/// How many times so many are typed before the flood.
+const QUIET: usize = 20;
+
 /// What was measured beside a flood.
 #[derive(Debug)]
 pub struct Beside {
@@ -38,15 +43,18 @@ pub async fn measure(
     typed.until("raw").await?;
     // What came before the first letter is read with it.
     typed.echo(b'z').await?;
-    let mut quiet = Times::default();
-    echoes(&mut typed, 300, &mut quiet).await?;
-    let before = held(plane)?;
+    // Looked at as often as beside the flood: looking itself takes time.
+    let (mut quiet, mut before) = (Times::default(), 0);
+    for _ in 0..QUIET {
+        echoes(&mut typed, BATCH, &mut quiet).await?;
+        before = held(plane)?;
+    }
     flood.type_bytes(b"exec yes\r").await?;
     let drain = tokio::spawn(async move { drained(&mut flood, lasts).await });
     let begins = Instant::now();
     let (mut busy, mut most) = (Times::default(), before);
     while begins.elapsed() < lasts {
-        echoes(&mut typed, 50, &mut busy).await?;
+        echoes(&mut typed, BATCH, &mut busy).await?;
         most = most.max(held(plane)?);
     }
     let bytes = drain.await.context("the flood")??;

@@ -46,6 +46,8 @@ pub async fn failures(plane: &Plane, count: usize, cause: &str) -> anyhow::Resul
 pub struct History {
     log: Log,
     owner: UserId,
+    /// When they were asked for: now, since what is long overdue is ended by others.
+    begun: Timestamp,
     /// Why they failed.
     cause: Arc<str>,
     lives: Vec<Life>,
@@ -68,6 +70,7 @@ impl History {
         Ok(Self {
             log: Log::on(&bus::connect(plane, Role::ControlPlane).await?),
             owner: plane.user_id(ALICE).await?.parse()?,
+            begun: Timestamp::now(),
             cause: "it never lived".into(),
             lives: Vec::new(),
         })
@@ -93,11 +96,12 @@ impl History {
         let (mut writers, share) = (JoinSet::new(), workspaces.div_ceil(WRITERS));
         for lives in self.lives[..workspaces].chunks(share) {
             let (log, mut lives) = (self.log.clone(), lives.to_vec());
-            let (owner, cause) = (self.owner, Arc::clone(&self.cause));
+            let (owner, begun, cause) = (self.owner, self.begun, Arc::clone(&self.cause));
             writers.spawn(async move {
                 for _ in 0..count / workspaces {
                     for life in &mut lives {
-                        life.sequence = append(&log, owner, &cause, *life).await?;
+                        let at = begun + SignedDuration::from_secs(life.turn.try_into()?);
+                        life.sequence = append(&log, owner, &cause, at, *life).await?;
                         life.turn += 1;
                     }
                 }
@@ -118,13 +122,18 @@ fn workspace(number: usize) -> WorkspaceId {
     WorkspaceId::derived(format!("history-{number}"))
 }
 
-async fn append(log: &Log, owner: UserId, cause: &str, life: Life) -> anyhow::Result<u64> {
+async fn append(
+    log: &Log,
+    owner: UserId,
+    cause: &str,
+    at: Timestamp,
+    life: Life,
+) -> anyhow::Result<u64> {
     let Life {
         number,
         turn,
         sequence,
     } = life;
-    let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(turn.try_into()?);
     let context = Context {
         id: EventId::from_uuid(Uuid::now_v7()),
         at,
@@ -162,7 +171,7 @@ fn event(
             operation: NewOperation {
                 id: operation,
                 at,
-                deadline: at + SignedDuration::from_mins(30),
+                deadline: at + SignedDuration::from_hours(24),
             },
         },
         1 => Event::Failed {

@@ -1,6 +1,7 @@
 //! Terminal sessions: made once, watched by any number of viewers, found again by their id.
 
 pub(crate) mod device;
+mod pacing;
 mod recording;
 mod scrollback;
 mod session;
@@ -17,6 +18,7 @@ use nexus_init_protocol::{
 };
 
 use self::device::Device;
+use self::pacing::Typing;
 use self::recording::Recording;
 use self::session::{Keeping, Session};
 use crate::connection::{ConnectionError, Reader, Writer};
@@ -39,6 +41,7 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 pub(crate) struct TerminalTable {
     sessions: Mutex<BTreeMap<SessionId, Arc<Session>>>,
     next_id: AtomicU64,
+    typing: Arc<Typing>,
 }
 
 impl TerminalTable {
@@ -194,6 +197,7 @@ fn make(workspace: &Workspace, spec: &TerminalSpec) -> Result<Arc<Session>, Fail
     let keeping = Keeping {
         recording,
         size: spec.size,
+        typing: Arc::clone(&workspace.terminals.typing),
     };
     let session = Session::start(id, argv, keeping, device, exit);
     workspace.terminals.add(session.clone());

@@ -16,6 +16,7 @@ use nexus_init_protocol::{ExitOutcome, SessionId, Signal, TerminalSize};
 use tokio::sync::{Notify, watch};
 
 use super::device::Device;
+use super::pacing::{Allowance, Turn, Typing};
 use super::recording::Recording;
 use super::scrollback::Scrollback;
 use crate::clock::now_ms;
@@ -36,6 +37,7 @@ pub(crate) struct Session {
     started_ms: u64,
     process_id: u32,
     device: Device,
+    turn: Turn,
     scrollback: Mutex<Scrollback>,
     size: Mutex<TerminalSize>,
     recording: Mutex<Option<Recording>>,
@@ -71,6 +73,7 @@ pub(crate) struct Viewer {
 pub(super) struct Keeping {
     pub(super) size: TerminalSize,
     pub(super) recording: Option<Recording>,
+    pub(super) typing: Arc<Typing>,
 }
 
 impl Session {
@@ -89,6 +92,7 @@ impl Session {
             started_ms: now_ms(),
             process_id: exit.process_id(),
             device,
+            turn: Turn::of(exit.process_id(), keeping.typing),
             scrollback: Mutex::new(Scrollback::new(SCROLLBACK_BYTES)),
             size: Mutex::new(keeping.size),
             recording: Mutex::new(keeping.recording),
@@ -121,6 +125,7 @@ impl Session {
 
     /// Types bytes.
     pub(crate) async fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+        self.turn.typed();
         self.device.write_all(bytes).await
     }
 
@@ -198,6 +203,7 @@ impl Session {
 
     async fn record(self: Arc<Self>, mut exit: ExitWatch) {
         let mut buffer = vec![0; BUFFER];
+        let mut allowance = Allowance::new();
         let outcome = loop {
             self.wait_for_viewers().await;
             let ended = exit.outcome();
@@ -205,7 +211,12 @@ impl Session {
                 biased;
                 read = self.device.read(&mut buffer) => match read {
                     Ok(0) | Err(_) => break exit.ended().await,
-                    Ok(count) => self.keep(&buffer[..count]),
+                    Ok(count) => {
+                        self.keep(&buffer[..count]);
+                        if let Some(wait) = allowance.took(count, &self.turn) {
+                            tokio::time::sleep(wait).await;
+                        }
+                    }
                 },
                 _ = exit.ended(), if ended.is_none() => {}
                 () = tokio::time::sleep(super::LINGER), if ended.is_some() => {
