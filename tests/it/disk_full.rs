@@ -32,7 +32,7 @@ async fn a_full_disk_below_the_read_model_is_told_and_heals() -> anyhow::Result<
 }
 
 async fn full(folder: &str) -> anyhow::Result<()> {
-    let disk = SmallDisk::make(MEBIBYTES).await?;
+    let mut disk = SmallDisk::make(MEBIBYTES).await?;
     let plane = Plane::start_prepared("process", |home| disk.stands_at(&home.join(folder))).await?;
     let client = &plane.client;
     let kept = client

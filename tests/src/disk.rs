@@ -13,6 +13,7 @@ use crate::tool;
 #[derive(Debug)]
 pub struct SmallDisk {
     folder: TempDir,
+    is_full: bool,
 }
 
 impl SmallDisk {
@@ -33,7 +34,10 @@ impl SmallDisk {
         );
         let words = ["-t", "tmpfs", "-o", &size, "none", &path];
         tool::run("mount", &words).await?.success()?;
-        Ok(Self { folder })
+        Ok(Self {
+            folder,
+            is_full: false,
+        })
     }
 
     /// Has it found at `path`, whose parents are made.
@@ -48,11 +52,15 @@ impl SmallDisk {
         Ok(std::os::unix::fs::symlink(own, path)?)
     }
 
-    /// Fills it to the last byte.
+    /// Fills it to the last byte; gives whether it was not full before.
     ///
     /// # Errors
     /// When it cannot be written for another reason than being full.
-    pub fn fill(&self) -> anyhow::Result<()> {
+    pub fn fill(&mut self) -> anyhow::Result<bool> {
+        if self.is_full {
+            return Ok(false);
+        }
+        self.is_full = true;
         let mut file = File::create(self.folder.path().join("filler"))?;
         for block in [vec![0; 1 << 20], vec![0; 1 << 9]] {
             loop {
@@ -63,14 +71,15 @@ impl SmallDisk {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Makes room again.
     ///
     /// # Errors
     /// When it was not filled.
-    pub fn empty(&self) -> anyhow::Result<()> {
+    pub fn empty(&mut self) -> anyhow::Result<()> {
+        self.is_full = false;
         Ok(std::fs::remove_file(self.folder.path().join("filler"))?)
     }
 }

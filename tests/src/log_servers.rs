@@ -3,6 +3,7 @@
 
 mod cluster;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use self::cluster::Cluster;
 use crate::chaos::fault::Target;
+use crate::disk::SmallDisk;
 use crate::ports::PortRange;
 
 /// How long three servers may take to find each other on a busy machine.
@@ -53,17 +55,19 @@ pub(crate) enum LogServers {
 }
 
 impl LogServers {
-    /// Starts them below `home`, for one worker of each of these providers.
+    /// Starts them below `home`, for one worker of each of these providers; each keeps the log on
+    /// its disk, if it has one.
     pub(crate) async fn start(
         servers: Servers,
         home: &Path,
         workers: &[&str],
         range: &PortRange,
+        disks: &BTreeMap<Target, SmallDisk>,
     ) -> anyhow::Result<Self> {
         match servers {
-            Servers::One => Self::one(home, workers).await,
+            Servers::One => Self::one(home, workers, disks.get(&Target::Server(0))).await,
             Servers::Three => {
-                let servers = Self::Three(Cluster::start(home, workers, range)?);
+                let servers = Self::Three(Cluster::start(home, workers, range, disks)?);
                 // Whoever starts before they have found each other ends after a while, and is
                 // started again by whoever keeps it: not what a run begins with.
                 Bus::connect(servers.options().patience(GATHERING))
@@ -76,7 +80,10 @@ impl LogServers {
         }
     }
 
-    async fn one(home: &Path, workers: &[&str]) -> anyhow::Result<Self> {
+    async fn one(home: &Path, workers: &[&str], disk: Option<&SmallDisk>) -> anyhow::Result<Self> {
+        if let Some(disk) = disk {
+            disk.stands_at(&home.join("log/store"))?;
+        }
         let mut options = EmbeddedOptions::new(home.join("log"));
         // Each worker is a user of its own, who has to be known before the server starts.
         let mut nodes = Vec::new();
@@ -162,6 +169,21 @@ impl LogServers {
         match self {
             Self::One { .. } => self.signal(number, Signal::KILL),
             Self::Three(cluster) => cluster.program(number)?.kill().await.map(drop),
+        }
+    }
+
+    /// Ends one and starts it again.
+    pub(crate) async fn restart(&mut self, number: usize) -> anyhow::Result<()> {
+        match self {
+            Self::One { server, .. } => {
+                server.restart().await;
+                Ok(())
+            }
+            Self::Three(cluster) => {
+                let program = cluster.program(number)?;
+                program.kill().await?;
+                program.start()
+            }
         }
     }
 

@@ -24,6 +24,7 @@ use crate::binaries;
 use crate::chaos::fault::Target;
 use crate::chaos::proxy::{Proxy, Weather};
 use crate::client::Client;
+use crate::disk::SmallDisk;
 use crate::log_servers::{LogServers, Servers};
 use crate::plane::{ALICE, make_key};
 use crate::ports::PortRange;
@@ -50,6 +51,8 @@ pub struct Member {
 pub struct Replicas {
     members: BTreeMap<Target, Member>,
     log: LogServers,
+    /// Of those that keep something, where a run may fill them.
+    disks: BTreeMap<Target, SmallDisk>,
     ports: Vec<PortRange>,
     home: TempDir,
 }
@@ -61,10 +64,11 @@ impl Replicas {
     /// # Errors
     /// When one is not there within a minute.
     pub async fn start(planes: usize, workers: &[&str]) -> anyhow::Result<Self> {
-        Self::start_on(Servers::One, planes, workers).await
+        Self::start_on(Servers::One, planes, workers, None).await
     }
 
-    /// The same with one server of the log, or three.
+    /// The same with one server of the log, or three; each of them and each replica on a disk of its
+    /// own of `room` MiB, if any is given.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -72,16 +76,25 @@ impl Replicas {
         servers: Servers,
         planes: usize,
         workers: &[&str],
+        room: Option<u64>,
     ) -> anyhow::Result<Self> {
         let home = tempfile::Builder::new().prefix("nexus-it-").tempdir()?;
         let ports: Vec<PortRange> = (0..planes)
             .map(|_| PortRange::take())
             .collect::<anyhow::Result<_>>()?;
         let range = ports.first().context("a replica at least")?;
-        let log = LogServers::start(servers, home.path(), workers, range).await?;
+        let mut disks = BTreeMap::new();
+        if let Some(room) = room {
+            let kept = (0..servers.count()).map(Target::Server);
+            for target in kept.chain((0..planes).map(Target::Plane)) {
+                disks.insert(target, SmallDisk::make(room).await?);
+            }
+        }
+        let log = LogServers::start(servers, home.path(), workers, range, &disks).await?;
         let mut replicas = Self {
             members: BTreeMap::new(),
             log,
+            disks,
             ports,
             home,
         };
@@ -100,6 +113,9 @@ impl Replicas {
     async fn add_plane(&mut self, number: usize) -> anyhow::Result<()> {
         let target = Target::Plane(number);
         let home = self.folder(target)?;
+        if let Some(disk) = self.disks.get(&target) {
+            disk.stands_at(&home.join("read-model"))?;
+        }
         let address = format!("127.0.0.1:{}", self.ports[number].api());
         let binary = binaries::binary("nexusd")?;
         let program = Program::new(binary, home.join("program.log"))
@@ -305,6 +321,32 @@ impl Replicas {
             proxy.set(weather);
         }
         Ok(())
+    }
+
+    /// Fills the disk of a program; gives whether it was not full before.
+    ///
+    /// # Errors
+    /// When it has none of its own.
+    pub fn fill(&mut self, target: Target) -> anyhow::Result<bool> {
+        self.disk(target)?.fill()
+    }
+
+    /// Makes room on it again. A server of the log takes nothing more in after a write has failed:
+    /// whoever keeps it starts it again.
+    ///
+    /// # Errors
+    /// When the program has no disk of its own, or it was not full.
+    pub async fn empty(&mut self, target: Target) -> anyhow::Result<()> {
+        self.disk(target)?.empty()?;
+        match target {
+            Target::Server(number) => self.log.restart(number).await,
+            Target::Plane(_) | Target::Worker(_) | Target::Leader => Ok(()),
+        }
+    }
+
+    fn disk(&mut self, target: Target) -> anyhow::Result<&mut SmallDisk> {
+        let disk = self.disks.get_mut(&target);
+        disk.with_context(|| format!("{target} has no disk of its own"))
     }
 
     /// Waits until a replica says that it is ready.

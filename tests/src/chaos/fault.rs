@@ -51,6 +51,8 @@ pub enum Fault {
     Network(Target, Weather, Duration),
     /// Killed, and started again with a clock that is off by so many seconds.
     Skew(Target, i64),
+    /// The disk of one that keeps something is full for so long.
+    Fill(Target, Duration),
     /// Nonsense is published.
     Poison(Poison),
 }
@@ -68,6 +70,7 @@ impl Fault {
             Self::Pause(..) => "pauses",
             Self::Network(..) => "partitions",
             Self::Skew(..) => "skewed clocks",
+            Self::Fill(..) => "full disks",
             Self::Poison(..) => "poisons",
         }
     }
@@ -94,6 +97,13 @@ impl fmt::Display for Fault {
             ),
             Self::Skew(target, seconds) => {
                 write!(formatter, "clock of {target} off by {seconds} s")
+            }
+            Self::Fill(target, pause) => {
+                write!(
+                    formatter,
+                    "disk of {target} full for {} ms",
+                    pause.as_millis()
+                )
             }
             Self::Poison(poison) => write!(formatter, "poison: {poison:?}"),
         }

@@ -35,6 +35,8 @@ pub struct Wanted {
     pub seed: u64,
     /// Whether clocks can be skewed on this machine.
     pub skew: bool,
+    /// Whether programs have disks that can be filled.
+    pub disks: bool,
     /// How many servers keep the log.
     pub servers: Servers,
 }
@@ -97,7 +99,7 @@ fn client(numbers: &mut StdRng) -> Target {
 }
 
 fn other(numbers: &mut StdRng, wanted: Wanted) -> Fault {
-    match numbers.random_range(0..6) {
+    match numbers.random_range(0..7) {
         0 | 1 => {
             let weather = match numbers.random_range(0..5) {
                 0 => Weather::Cut,
@@ -122,6 +124,14 @@ fn other(numbers: &mut StdRng, wanted: Wanted) -> Fault {
             let seconds = SKEWS[numbers.random_range(0..SKEWS.len())];
             Fault::Skew(client(numbers), seconds)
         }
+        5 if wanted.disks => {
+            let target = match numbers.random_range(0..=PLANES) {
+                number if number < PLANES => Target::Plane(number),
+                _ if wanted.servers == Servers::Three => server(numbers),
+                _ => Target::Server(0),
+            };
+            Fault::Fill(target, milliseconds(numbers, 200, 5_000))
+        }
         _ => Fault::Poison(match numbers.random_range(0..3) {
             0 => Poison::EventOfTheLiving,
             1 => Poison::EventOfNobody,
@@ -138,6 +148,7 @@ mod tests {
         kills: 60,
         seed: 7,
         skew: true,
+        disks: true,
         servers: Servers::One,
     };
 
@@ -152,15 +163,17 @@ mod tests {
         let moments = plan(SIXTY);
         let kinds: std::collections::BTreeSet<_> =
             moments.iter().map(|moment| moment.fault.kind()).collect();
-        assert_eq!(kinds.len(), 5, "{kinds:?}");
+        assert_eq!(kinds.len(), 6, "{kinds:?}");
         let kills = moments.iter().filter(|moment| moment.fault.is_kill());
         assert_eq!(kills.count(), 60);
-        let unskewed = plan(Wanted {
+        let poor = plan(Wanted {
             skew: false,
+            disks: false,
             ..SIXTY
         });
-        let skews = |moment: &&Moment| matches!(moment.fault, Fault::Skew(..));
-        assert_eq!(unskewed.iter().filter(skews).count(), 0);
+        let impossible =
+            |moment: &&Moment| matches!(moment.fault, Fault::Skew(..) | Fault::Fill(..));
+        assert_eq!(poor.iter().filter(impossible).count(), 0);
     }
 
     #[test]
@@ -176,13 +189,14 @@ mod tests {
             .chain([Target::Leader]);
         for target in all {
             let hits = moments.iter().filter_map(|moment| match moment.fault {
-                Fault::Kill(hit, _) | Fault::Pause(hit, _) | Fault::Network(hit, ..) => {
-                    (hit == target).then(|| moment.fault.kind())
-                }
+                Fault::Kill(hit, _)
+                | Fault::Pause(hit, _)
+                | Fault::Network(hit, ..)
+                | Fault::Fill(hit, _) => (hit == target).then(|| moment.fault.kind()),
                 Fault::Skew(..) | Fault::Poison(_) => None,
             });
             let kinds: std::collections::BTreeSet<_> = hits.collect();
-            assert_eq!(kinds.len(), 3, "{target}: {kinds:?}");
+            assert_eq!(kinds.len(), 4, "{target}: {kinds:?}");
         }
         let one = plan(SIXTY);
         let of_three = |moment: &&Moment| {

@@ -9,6 +9,7 @@ use super::history::History;
 use super::plan::{PLANES, WORKERS, Wanted, plan};
 use super::scene::Scene;
 use super::verdict::Violation;
+use crate::disk::SmallDisk;
 use crate::docker;
 use crate::log_servers::Servers;
 use crate::program::skewing_library;
@@ -99,12 +100,14 @@ pub async fn run(order: Order) -> anyhow::Result<Outcome> {
         "process"
     };
     let workers = ["process", "process", third];
-    let replicas = Replicas::start_on(order.servers, PLANES, &workers).await?;
+    let room = SmallDisk::possible().then(|| room(order.kills));
+    let replicas = Replicas::start_on(order.servers, PLANES, &workers, room).await?;
     let mut scene = Scene::set(replicas, engine, order.seed, order.lives).await?;
     let moments = plan(Wanted {
         kills: order.kills,
         seed: order.seed,
         skew: skewing_library().is_some(),
+        disks: room.is_some(),
         servers: order.servers,
     });
     scene.strike(&moments, began, order.at_most).await?;
@@ -124,6 +127,12 @@ pub async fn run(order: Order) -> anyhow::Result<Outcome> {
     };
     scene.clear_the_engine().await?;
     Ok(outcome)
+}
+
+/// How large the disk of each program that keeps something is, in MiB: room for what a run of so
+/// many kills writes, and for what has to stay free.
+const fn room(kills: usize) -> u64 {
+    512 + 2 * kills as u64
 }
 
 #[expect(

@@ -39,6 +39,7 @@ pub(super) enum Undo {
     Start(Target),
     Continue(Target),
     Calm(Target),
+    Empty(Target),
 }
 
 impl Scene {
@@ -149,6 +150,7 @@ impl Scene {
                 Undo::Start(target) => self.replicas.run(target)?,
                 Undo::Continue(target) => self.replicas.signal(target, Signal::CONT)?,
                 Undo::Calm(target) => self.replicas.weather(target, Weather::Fair)?,
+                Undo::Empty(target) => self.replicas.empty(target).await?,
             }
         }
         tokio::time::sleep_until(then).await;
@@ -178,6 +180,12 @@ impl Scene {
                 program.kill().await?;
                 program.skew(seconds);
                 program.start()?;
+            }
+            // What is full already stays so for as long as it was to be.
+            Fault::Fill(target, pause) => {
+                if self.replicas.fill(target)? {
+                    self.later(pause, Undo::Empty(target));
+                }
             }
             Fault::Poison(poison) => self.poison(poison).await?,
         }

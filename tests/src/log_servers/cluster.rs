@@ -1,5 +1,6 @@
 //! Three servers on this machine, each at an address of loopback and in a folder of its own.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -9,6 +10,7 @@ use nexus_nats::embedded::find_binary;
 use nexus_nats::testing::ClusterFiles;
 
 use crate::chaos::fault::Target;
+use crate::disk::SmallDisk;
 use crate::ports::PortRange;
 use crate::program::Program;
 
@@ -20,7 +22,12 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn start(home: &Path, workers: &[&str], range: &PortRange) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        home: &Path,
+        workers: &[&str],
+        range: &PortRange,
+        disks: &BTreeMap<Target, SmallDisk>,
+    ) -> anyhow::Result<Self> {
         let hosts = [1, 2, 3].map(|host| range.host(host).to_string());
         let workers = workers.iter().enumerate();
         let workers: Vec<String> = workers
@@ -31,6 +38,9 @@ impl Cluster {
         let mut programs = Vec::new();
         for server in 0..3 {
             let folder = files.node(server);
+            if let Some(disk) = disks.get(&Target::Server(server)) {
+                disk.stands_at(&folder.join("store"))?;
+            }
             // Told of the others, clients would go there past their proxies.
             let mut routes = File::options()
                 .append(true)
