@@ -46,6 +46,15 @@ pub struct Member {
     pub home: PathBuf,
 }
 
+/// How large the disks are that a run may fill, in MiB.
+#[derive(Debug, Clone, Copy)]
+pub struct Disks {
+    /// The one of each of the log's servers.
+    pub server: u64,
+    /// The one each replica has its read model on.
+    pub plane: u64,
+}
+
 /// The whole of it; dropped, nothing is left running.
 #[derive(Debug)]
 pub struct Replicas {
@@ -68,7 +77,7 @@ impl Replicas {
     }
 
     /// The same with one server of the log, or three; each of them and each replica on a disk of its
-    /// own of `room` MiB, if any is given.
+    /// own, if they are to be had.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -76,7 +85,7 @@ impl Replicas {
         servers: Servers,
         planes: usize,
         workers: &[&str],
-        room: Option<u64>,
+        sizes: Option<Disks>,
     ) -> anyhow::Result<Self> {
         let home = tempfile::Builder::new().prefix("nexus-it-").tempdir()?;
         let ports: Vec<PortRange> = (0..planes)
@@ -84,10 +93,14 @@ impl Replicas {
             .collect::<anyhow::Result<_>>()?;
         let range = ports.first().context("a replica at least")?;
         let mut disks = BTreeMap::new();
-        if let Some(room) = room {
-            let kept = (0..servers.count()).map(Target::Server);
-            for target in kept.chain((0..planes).map(Target::Plane)) {
-                disks.insert(target, SmallDisk::make(room).await?);
+        if let Some(sizes) = sizes {
+            for number in 0..servers.count() {
+                let disk = SmallDisk::make(sizes.server).await?;
+                disks.insert(Target::Server(number), disk);
+            }
+            for number in 0..planes {
+                let disk = SmallDisk::make(sizes.plane).await?;
+                disks.insert(Target::Plane(number), disk);
             }
         }
         let log = LogServers::start(servers, home.path(), workers, range, &disks).await?;

@@ -13,7 +13,7 @@ use crate::disk::SmallDisk;
 use crate::docker;
 use crate::log_servers::Servers;
 use crate::program::skewing_library;
-use crate::replicas::Replicas;
+use crate::replicas::{Disks, Replicas};
 
 /// Lives at once in a run by flags.
 pub const LIVES: usize = 20;
@@ -100,14 +100,14 @@ pub async fn run(order: Order) -> anyhow::Result<Outcome> {
         "process"
     };
     let workers = ["process", "process", third];
-    let room = SmallDisk::possible().then(|| room(order.kills));
-    let replicas = Replicas::start_on(order.servers, PLANES, &workers, room).await?;
+    let disks = SmallDisk::possible().then(|| disks(order));
+    let replicas = Replicas::start_on(order.servers, PLANES, &workers, disks).await?;
     let mut scene = Scene::set(replicas, engine, order.seed, order.lives).await?;
     let moments = plan(Wanted {
         kills: order.kills,
         seed: order.seed,
         skew: skewing_library().is_some(),
-        disks: room.is_some(),
+        disks: disks.is_some(),
         servers: order.servers,
     });
     scene.strike(&moments, began, order.at_most).await?;
@@ -129,10 +129,18 @@ pub async fn run(order: Order) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// How large the disk of each program that keeps something is, in MiB: room for what a run of so
-/// many kills writes, and for what has to stay free.
-const fn room(kills: usize) -> u64 {
-    512 + 2 * kills as u64
+/// Room for what a run of so many kills writes, and for what has to stay free. Three servers give
+/// away three quarters of their disks in advance: what the streams may hold at most has to fit.
+const fn disks(order: Order) -> Disks {
+    let written = 2 * order.kills as u64;
+    let server = match order.servers {
+        Servers::One => 512,
+        Servers::Three => 2048,
+    };
+    Disks {
+        server: server + written,
+        plane: 512 + written,
+    }
 }
 
 #[expect(
