@@ -17,6 +17,7 @@
 mod consume;
 mod delivery;
 mod publish;
+mod withdraw;
 
 use std::time::Duration;
 
@@ -143,6 +144,38 @@ impl CommandQueue {
                 let queue = queue.clone();
                 let pending = move || queue.pending(workspace);
                 let answer = line.call(|| Call::Pending, pending).await;
+                Ok(answer.map_err(CallError::from)?)
+            }
+        }
+    }
+
+    /// Whether a worker was given this open command once, whatever became of it.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn was_delivered(&self, pending: &Pending) -> Result<bool, QueueError> {
+        match &self.kind {
+            Kind::Bus(bus) => withdraw::was_delivered(bus, pending).await,
+            Kind::Memory(queue, line) => {
+                let (queue, sequence) = (queue.clone(), pending.sequence);
+                let ask = move || queue.was_delivered(sequence);
+                let answer = line.call(|| Call::Pending, ask).await;
+                Ok(answer.map_err(CallError::from)?)
+            }
+        }
+    }
+
+    /// Takes an open command out, so that another has room. Whoever works on it goes on.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn withdraw(&self, pending: &Pending) -> Result<(), QueueError> {
+        match &self.kind {
+            Kind::Bus(bus) => withdraw::withdraw(bus, pending).await,
+            Kind::Memory(queue, line) => {
+                let (queue, sequence) = (queue.clone(), pending.sequence);
+                let withdraw = move || queue.withdraw(sequence);
+                let answer = line.call(|| Call::Withdraw, withdraw).await;
                 Ok(answer.map_err(CallError::from)?)
             }
         }

@@ -99,7 +99,7 @@ pub mod user_keys;
 pub mod user_values;
 
 pub use call::CallError;
-pub use command_queue::{CommandConsumer, CommandQueue, Delivery, Published};
+pub use command_queue::{CommandConsumer, CommandQueue, Delivery, Published, QueueError};
 pub use connect::{Bus, ConnectError, Options, Role, Transport};
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use event_log::{Append, AppendError, Expected, Log, LogInfo, NewEvent, ReadError, Recorded};

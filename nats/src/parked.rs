@@ -229,7 +229,11 @@ impl Parked {
 }
 
 /// Deletes one message of a stream that is not the truth.
-async fn delete(bus: &Bus, stream: &'static str, sequence: u64) -> Result<(), CallError> {
+pub(crate) async fn delete(
+    bus: &Bus,
+    stream: &'static str,
+    sequence: u64,
+) -> Result<(), CallError> {
     let call = format!("STREAM.MSG.DELETE.{stream}");
     let body = json!({ "seq": sequence, "no_erase": true });
     match bus

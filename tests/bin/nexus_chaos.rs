@@ -4,9 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use nexus_tests::chaos::report::{self, Row};
-use nexus_tests::chaos::run::{LIVES, Order, Outcome, run};
+use nexus_tests::chaos::run::{LIVES, Order, run};
 use nexus_tests::log_servers::Servers;
+use nexus_tests::reliability::{Run, record};
 
 /// Kills, stops, cuts off and misleads a whole Nexus, and says whether it kept its promises
 #[derive(Debug, Parser)]
@@ -49,16 +49,30 @@ async fn main() -> anyhow::Result<ExitCode> {
     if !outcome.violations.is_empty() {
         say(&outcome.evidence);
     }
-    let row = row(&arguments, seed, &outcome);
-    say(&format!("{}: {}", row.result, row.counts));
-    report::record(&report::path(), row)?;
+    let result = match outcome.violations.first() {
+        None => "passed".to_owned(),
+        Some(first) => {
+            let count = outcome.violations.len();
+            format!("FAILED: {count} violations, first: {first}")
+        }
+    };
+    let counts = outcome.counts();
+    say(&format!("{result}: {counts}"));
+    record(Run {
+        id: "R1",
+        seed,
+        counts,
+        result,
+        command: command(&arguments, seed),
+    })?;
     Ok(match outcome.violations.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
 }
 
-fn row(arguments: &Arguments, seed: u64, outcome: &Outcome) -> Row {
+/// How to have it again.
+fn command(arguments: &Arguments, seed: u64) -> String {
     let mut command = format!("./dev chaos --kills {} --seed {seed}", arguments.kills);
     if let Some(minutes) = arguments.minutes {
         command = format!("{command} --minutes {minutes}");
@@ -66,24 +80,7 @@ fn row(arguments: &Arguments, seed: u64, outcome: &Outcome) -> Row {
     if arguments.servers == Servers::Three {
         command.push_str(" --servers 3");
     }
-    let result = match outcome.violations.len() {
-        0 => "passed".to_owned(),
-        count => format!(
-            "FAILED: {count} violations, first: {}",
-            outcome.violations[0]
-        ),
-    };
-    Row {
-        id: "R1".to_owned(),
-        when: jiff::Timestamp::now()
-            .strftime("%Y-%m-%d %H:%M UTC")
-            .to_string(),
-        seed,
-        counts: outcome.counts(),
-        machine: report::machine(),
-        result,
-        command,
-    }
+    command
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the program is for")]

@@ -2,11 +2,11 @@
 
 use anyhow::{Context as _, ensure};
 use nexus_nats::testing::ClusterFiles;
-use nexus_tests::chaos::report;
 use nexus_tests::chaos::run::{LIVES, Order, run};
 use nexus_tests::docker;
 use nexus_tests::log_servers::Servers;
 use nexus_tests::program::skewing_library;
+use nexus_tests::reliability;
 use nexus_tests::skip::skipped;
 
 /// The seed of the short forms; another is had by `./dev chaos --seed`.
@@ -82,8 +82,8 @@ fn said(text: &str) {
 
 #[test]
 fn reliability_is_what_a_run_writes() -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(report::path()).context("RELIABILITY.md")?;
-    let rows = report::read(&text).context("RELIABILITY.md")?;
+    let text = std::fs::read_to_string(reliability::path()).context("RELIABILITY.md")?;
+    let rows = reliability::read(&text).context("RELIABILITY.md")?;
     ensure!(!rows.is_empty(), "no run has written into it");
     Ok(())
 }

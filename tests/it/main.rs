@@ -10,6 +10,7 @@ mod chaos;
 mod cluster;
 mod command_line;
 mod corpus;
+mod deployed;
 mod disk_full;
 mod kill;
 mod lifecycle;

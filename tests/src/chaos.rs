@@ -5,7 +5,7 @@
 //!                            20 lives at once               (lives: what was accepted)
 //!                                  │
 //!        log ─► history ──┐        ▼
-//!        engine, /proc ─► census ─► verdict ─► RELIABILITY.md (report)
+//!        engine, /proc ─► census ─► verdict ─► RELIABILITY.md
 //! ```
 //!
 //! A run is `./dev chaos --kills N --seed S`; the short form is a test. The seed gives the same
@@ -19,7 +19,6 @@ mod judge;
 pub mod lives;
 pub mod plan;
 pub mod proxy;
-pub mod report;
 pub mod run;
 mod scene;
 pub mod verdict;

@@ -11,7 +11,7 @@
 //! compared with a bare server ([`sshd`]). [`tail`] reads the log as it grows, [`cutter`] is a bad network,
 //! [`history`] a long log, [`bus`] the server it is in, [`canary`] looks for secrets. [`repository`]
 //! makes git repositories to clone, [`docker`] asks the engine, [`skip`] says aloud what cannot be
-//! tried on this machine.
+//! tried on this machine, [`reliability`] is what long runs leave behind.
 
 pub mod binaries;
 pub mod bus;
@@ -29,6 +29,7 @@ pub mod measure;
 pub mod plane;
 mod ports;
 pub mod program;
+pub mod reliability;
 pub mod replicas;
 pub mod repository;
 pub mod simulation;

@@ -22,6 +22,7 @@ mod window;
 pub(crate) use close::Close;
 pub(crate) use codec::Protocol;
 
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -118,9 +119,16 @@ pub(crate) async fn serve(api: Api, socket: WebSocket, opening: Opening, standin
         };
         let listening = listen::listen(&mut stream, ways, &shared);
         let showing = show::show(&api, &opening, &mut out, (typing, answers), &shared);
+        let mut showing = pin!(showing);
         tokio::select! {
-            close = listening => close,
-            close = showing => close,
+            close = listening => {
+                if close == Close::Gone {
+                    // It knows, and has what was typed before the viewer left on its way.
+                    let _ = tokio::time::timeout(show::LAST_KEYS, showing).await;
+                }
+                close
+            }
+            close = &mut showing => close,
             () = gone.cancelled() => match api.shutdown().is_cancelled() {
                 true => Close::Restarting,
                 false => Close::AccessLost,

@@ -1,12 +1,15 @@
 //! Operations in flight that no worker has and no message tells of are told again.
 //!
 //! A command gets here when the queue was busy with the one before, when it was lost with a disk,
-//! or when a worker took it and ended without putting it back.
+//! or when a worker took it and ended without putting it back. One that was taken long ago, is open
+//! still and in nobody's hands is stuck (`nexus_nats::CommandQueue::withdraw` says how that comes),
+//! and makes way.
 
 use jiff::{SignedDuration, Timestamp};
 use nexus_events::envelope::Actor;
 use nexus_events::id::{CommandId, CorrelationId, EventId, WorkspaceId};
 use nexus_events::workspace::{Operation, OperationKind, Report, Workspace};
+use nexus_nats::QueueError;
 
 use super::{ReconcileError, Reconciler};
 use crate::policies::{Again, Cause, Effect, work_command};
@@ -14,6 +17,8 @@ use crate::projections::Record;
 
 /// The policy's own attempt is given this long.
 const GRACE: SignedDuration = SignedDuration::from_millis(1_500);
+/// A command that was taken comes again after seconds, or its node says that it has it.
+const STUCK: SignedDuration = SignedDuration::from_secs(20);
 
 impl Reconciler {
     /// Queues what was not delivered; gives how many.
@@ -29,7 +34,7 @@ impl Reconciler {
             };
             if now.duration_since(operation.requested_at) < GRACE
                 || self.is_worked_on(&record.state, &operation)
-                || self.is_pending(workspace).await?
+                || self.is_on_its_way(workspace, now).await?
             {
                 continue;
             }
@@ -54,10 +59,29 @@ impl Reconciler {
         heartbeat.is_some_and(|heartbeat| heartbeat.running.contains(&operation.id))
     }
 
-    async fn is_pending(&self, workspace: WorkspaceId) -> Result<bool, ReconcileError> {
-        let pending = self.queries.backbone.dispatch.pending(workspace).await;
-        let pending = pending.map_err(|error| ReconcileError::Perform(error.into()))?;
-        Ok(pending.is_some())
+    /// Whether a message tells of it, or keeps it from being told until it is done with itself.
+    async fn is_on_its_way(
+        &self,
+        workspace: WorkspaceId,
+        now: Timestamp,
+    ) -> Result<bool, ReconcileError> {
+        let queue = &self.queries.backbone.dispatch;
+        let failed = |error: QueueError| ReconcileError::Perform(error.into());
+        let Some(pending) = queue.pending(workspace).await.map_err(failed)? else {
+            return Ok(false);
+        };
+        let is_old = now.duration_since(pending.since) > STUCK;
+        if !is_old || !queue.was_delivered(&pending).await.map_err(failed)? {
+            return Ok(true);
+        }
+        tracing::warn!(
+            %workspace,
+            command = pending.id.map(tracing::field::display),
+            since = %pending.since,
+            "a command is stuck in the queue and makes way"
+        );
+        queue.withdraw(&pending).await.map_err(failed)?;
+        Ok(false)
     }
 
     async fn tell_again(

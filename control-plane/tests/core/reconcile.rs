@@ -6,6 +6,7 @@ use nexus_events::node::NodeStatus;
 use nexus_events::spec::Provider;
 use nexus_events::view::OperationState;
 use nexus_events::workspace::{OperationKind, Phase};
+use nexus_nats::Route;
 
 use crate::world::{World, new_workspace};
 
@@ -161,6 +162,26 @@ async fn a_command_that_got_lost_is_told_again() {
         (told[0].id, created.operation)
     );
     assert_eq!(again[0].authorized_keys, told[0].authorized_keys);
+}
+
+#[tokio::test]
+async fn a_command_that_is_stuck_makes_way_for_itself() {
+    let world = World::in_memory().await;
+    let ada = world.person("ada", 1).await;
+    world.node(Provider::Fake).await;
+    let created = world.create(&ada, "hello").await;
+    let dispatch = &world.backbone.dispatch;
+    let mut consumer = dispatch.consumer(Provider::Fake, Route::Any).await.unwrap();
+    let taken = consumer.next().await.unwrap();
+    let stuck = dispatch.pending(created.workspace).await.unwrap().unwrap();
+    let reconciler = world.app.reconciler();
+    let soon = stuck.since + jiff::SignedDuration::from_secs(10);
+    assert_eq!(reconciler.undelivered_commands(soon).await.unwrap(), 0);
+    let late = stuck.since + jiff::SignedDuration::from_secs(30);
+    assert_eq!(reconciler.undelivered_commands(late).await.unwrap(), 1);
+    let again = dispatch.pending(created.workspace).await.unwrap().unwrap();
+    assert!(again.sequence > stuck.sequence);
+    assert_eq!(again.id, Some(taken.command().id));
 }
 
 #[tokio::test]

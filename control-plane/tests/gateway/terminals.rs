@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::scene::Scene;
 use crate::viewer::{Frame, Viewer};
@@ -91,7 +92,8 @@ async fn a_workspace_is_opened_by_its_name_in_binary_frames() {
 
 #[tokio::test]
 async fn a_viewer_that_comes_back_loses_no_byte_and_gets_none_twice() {
-    const LINES: usize = 40_000;
+    // More pieces than comebacks are asked for, and less than is kept for one who is away.
+    const LINES: usize = 90_000;
     let scene = Scene::start().await;
     let (mut viewer, _) = Viewer::attached(&scene, "session=main").await;
     viewer.type_in("stty -echo; PS1=; echo rea''dy\n").await;
@@ -99,7 +101,8 @@ async fn a_viewer_that_comes_back_loses_no_byte_and_gets_none_twice() {
     viewer
         .type_in(&format!("seq 1 {LINES}; echo ov''er\n"))
         .await;
-    let mut shown = Vec::new();
+    // A connection that is torn takes along what was typed into it: it has to have come.
+    let mut shown = viewer.until("1\r\n2\r\n").await.into_bytes();
     let mut comebacks = 0;
     while !shown[shown.len().saturating_sub(100)..]
         .windows(6)
@@ -126,6 +129,24 @@ async fn a_viewer_that_comes_back_loses_no_byte_and_gets_none_twice() {
     let expected: String = (1..=LINES).map(|line| format!("{line}\r\n")).collect();
     assert!(text[begins..ends] == expected, "a byte was lost or doubled");
     assert!(comebacks > 10);
+}
+
+#[tokio::test]
+async fn what_was_typed_before_a_viewer_left_is_typed() {
+    let scene = Scene::start().await;
+    let (mut viewer, _) = Viewer::attached(&scene, "session=main").await;
+    viewer.type_in("stty -echo; PS1=; echo rea''dy\n").await;
+    viewer.until("ready\r\n").await;
+    for turn in 0..20 {
+        viewer.type_in(&format!("echo tur''n-{turn}.\n")).await;
+        // As a page does that is closed.
+        viewer.send(Message::Close(None)).await;
+        while !matches!(viewer.next().await, Frame::Closed(..) | Frame::Lost) {}
+        let at = viewer.at;
+        let (again, _) = Viewer::attached(&scene, &format!("session=main&after={at}")).await;
+        viewer = again;
+        viewer.until(&format!("turn-{turn}.")).await;
+    }
 }
 
 #[tokio::test]

@@ -142,6 +142,19 @@ impl MemoryQueue {
         })
     }
 
+    /// Whether it was taken once.
+    pub(crate) fn was_delivered(&self, sequence: u64) -> bool {
+        let open = self.settled();
+        let message = open.messages.get(&sequence);
+        message.is_some_and(|message| message.attempts > 0)
+    }
+
+    pub(crate) fn withdraw(&self, sequence: u64) {
+        let mut open = self.settled();
+        open.messages.remove(&sequence);
+        self.note(open);
+    }
+
     /// The first command of the route that may be taken; else when to look again, if nothing
     /// changes before.
     pub(crate) fn take(&self, provider: Provider, route: Route) -> Result<Taken, Option<Instant>> {

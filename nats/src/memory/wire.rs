@@ -29,6 +29,8 @@ pub enum Call {
     Publish(CommandId),
     /// Ask which command of a workspace is open.
     Pending,
+    /// Take back a command that is stuck.
+    Withdraw,
     /// Take a command.
     Take(Route),
     /// Say that a command is being worked on.

@@ -50,6 +50,35 @@ async fn one_open_command(queue: &CommandQueue) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_command_makes_way() {
+    let server = TestServer::start().await;
+    makes_way(&CommandQueue::on(&server.bus().await)).await;
+    makes_way(&MemoryBus::default().commands()).await;
+}
+
+async fn makes_way(queue: &CommandQueue) {
+    let workspace = workspace();
+    let (stuck, next) = (command(workspace, None), command(workspace, None));
+    queue.publish(&stuck).await.unwrap();
+    let pending = queue.pending(workspace).await.unwrap().unwrap();
+    assert!(!queue.was_delivered(&pending).await.unwrap(), "nobody took");
+    let mut consumer = queue.consumer(Provider::Fake, Route::Any).await.unwrap();
+    assert!(!queue.was_delivered(&pending).await.unwrap(), "nor asked");
+    let taken = soon("the command", consumer.next()).await.unwrap();
+    assert!(queue.was_delivered(&pending).await.unwrap());
+    assert_eq!(queue.publish(&next).await.unwrap(), Published::Busy);
+    queue.withdraw(&pending).await.unwrap();
+    queue.withdraw(&pending).await.unwrap();
+    assert_eq!(queue.pending(workspace).await.unwrap(), None);
+    assert_eq!(queue.publish(&next).await.unwrap(), Published::Queued);
+    // Whoever still has it may say what it likes.
+    taken.done().await.unwrap();
+    let given = soon("the next one", consumer.next()).await.unwrap();
+    assert_eq!(given.command(), &next);
+    given.done().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_command_can_be_published_again() {
     let server = TestServer::start().await;
     published_again(&CommandQueue::on(&server.bus().await)).await;

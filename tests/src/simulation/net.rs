@@ -275,6 +275,7 @@ const fn is_acknowledgement(call: &Call) -> bool {
         | Call::Follow
         | Call::Publish(_)
         | Call::Pending
+        | Call::Withdraw
         | Call::Take(_)
         | Call::Extend(_)
         | Call::Beat(_)

@@ -207,6 +207,11 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         Ok(())
     }
 
+    /// Tells the other end that nothing more comes.
+    pub async fn finish(&mut self) -> std::io::Result<()> {
+        self.stream.shutdown().await
+    }
+
     async fn write(&mut self, kind: FrameKind, parts: &[&[u8]]) -> Result<(), FrameError> {
         let length = parts.iter().map(|part| part.len()).sum();
         if length > MAX_PAYLOAD {

@@ -1,7 +1,7 @@
 // What pages ask for, each with the topics that make it old.
 
 import * as api from "@/api/calls";
-import { missing } from "@/api/refused";
+import { missing, Refused } from "@/api/refused";
 import { useResource } from "./use-resource";
 
 export const useWorkspaces = () =>
@@ -13,6 +13,15 @@ export const useWorkspace = (id: string) =>
 export const useWorkspaceAt = (id: string, sequence: number) =>
   useResource(`workspace/${id}/at/${sequence}`, [], (signal) =>
     api.workspaces.asOf(id, sequence, signal),
+  );
+
+/** The same, and nothing where the workspace was not there yet. */
+export const useWorkspaceAtIfThere = (id: string, sequence: number) =>
+  useResource(`workspace/${id}/at-if-there/${sequence}`, [], (signal) =>
+    api.workspaces.asOf(id, sequence, signal).catch((error: unknown) => {
+      if (error instanceof Refused && error.problem.status === 404) return null;
+      throw error;
+    }),
   );
 
 export const useWorkspaceEvents = (id: string) =>

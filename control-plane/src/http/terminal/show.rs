@@ -1,5 +1,6 @@
 //! From a workspace that may not even run to what a viewer sees.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use nexus_events::view::{TerminalTold, WorkspaceView};
@@ -26,10 +27,14 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// How long the news of a machine's end may come behind the end of its connections.
 const NEWS: Duration = Duration::from_secs(1);
 
+/// How long what was typed before a viewer left may take to reach the program.
+pub(super) const LAST_KEYS: Duration = Duration::from_secs(1);
+
 /// What is typed, and what is to be answered.
 type Incoming = (mpsc::Receiver<Typed>, mpsc::Receiver<TerminalTold>);
 
-/// Wakes the workspace, attaches, and shows what there is until it ends.
+/// Wakes the workspace, attaches, and shows what there is until it ends. What a viewer typed before
+/// it left is still typed.
 pub(super) async fn show(
     api: &Api,
     opening: &Opening,
@@ -48,19 +53,34 @@ pub(super) async fn show(
     };
     let at = stream.from();
     let (input, events) = stream.split();
-    let close = {
-        let pouring = Pouring {
-            events,
-            out,
-            shared,
-            at,
-        };
-        tokio::select! {
-            close = pouring.pour(answers) => close,
-            close = type_in(input, typing, shared) => close,
-            close = departed(&mut departures) => close,
-        }
+    let mut pouring = Pouring {
+        events,
+        out,
+        shared,
+        at,
     };
+    let (mut typing, mut typed) = (pin!(type_in(input, typing, shared)), None);
+    let close = tokio::select! {
+        close = pouring.pour(answers) => close,
+        input = &mut typing => {
+            typed = Some(input);
+            Close::Gone
+        }
+        close = departed(&mut departures) => close,
+    };
+    if close == Close::Gone {
+        let last = async {
+            let mut input = match typed {
+                Some(input) => input,
+                None => typing.await,
+            };
+            if input.finish().await.is_ok() {
+                while pouring.events.next().await.is_ok() {}
+            }
+        };
+        // A program that does not read is not waited for.
+        let _ = tokio::time::timeout(LAST_KEYS, last).await;
+    }
     match close {
         // A machine that goes takes its programs and its connections along.
         Close::Ended | Close::Unreachable(_) => {
@@ -179,7 +199,7 @@ struct Pouring<'s> {
 }
 
 impl Pouring<'_> {
-    async fn pour(mut self, mut answers: mpsc::Receiver<TerminalTold>) -> Close {
+    async fn pour(&mut self, mut answers: mpsc::Receiver<TerminalTold>) -> Close {
         let mut heartbeat = heartbeat();
         // Since when the window is shut without a word of what was taken; pings are no such word.
         let mut shut = None;
@@ -228,22 +248,23 @@ impl Pouring<'_> {
     }
 }
 
-/// Types what the viewer types, and tells init how far the viewer is.
+/// Types what the viewer types, until there is no more, and tells init how far the viewer is.
 async fn type_in(
     mut input: TerminalInput,
     mut typing: mpsc::Receiver<Typed>,
     shared: &Shared,
-) -> Close {
+) -> TerminalInput {
     loop {
         let step = tokio::select! {
-            Some(typed) = typing.recv() => match typed {
-                Typed::Bytes(bytes) => {
+            typed = typing.recv() => match typed {
+                Some(Typed::Bytes(bytes)) => {
                     shared.window.typing(true);
                     let written = input.write(&bytes).await;
                     shared.window.typing(false);
                     written
                 }
-                Typed::Size(size) => input.resize(size).await,
+                Some(Typed::Size(size)) => input.resize(size).await,
+                None => return input,
             },
             taken = shared.window.due() => input.taken(taken).await,
         };

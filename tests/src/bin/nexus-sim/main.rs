@@ -6,11 +6,12 @@ mod system;
 use std::io::{Read as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Parser;
-use nexus_tests::simulation::runs::{Failure, Runs};
+use nexus_tests::reliability::{self, Run};
+use nexus_tests::simulation::runs::{Failure, Runs, Totals};
 use nexus_tests::simulation::shrink::shrink;
 use nexus_tests::simulation::{Plant, Report, Script, simulate};
 
@@ -42,6 +43,9 @@ struct Args {
     /// Print what fails as it is, without making it short
     #[arg(long)]
     no_shrink: bool,
+    /// Write a row of RELIABILITY.md, in the sources this was built from
+    #[arg(long, conflicts_with_all = ["plant", "replay"])]
+    record: bool,
     /// Run the script on standard input in this process, and report as JSON
     #[arg(long, hide = true)]
     one: bool,
@@ -119,6 +123,9 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         totals.events,
         totals.turns
     )?;
+    if args.record {
+        record(args, &totals, failure.as_ref(), began.elapsed())?;
+    }
     match failure {
         None => {
             writeln!(out, "everything held")?;
@@ -126,6 +133,40 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Some(failure) => explain(&mut out, args, &runs, &failure),
     }
+}
+
+fn record(
+    args: &Args,
+    totals: &Totals,
+    failure: Option<&Failure>,
+    took: Duration,
+) -> anyhow::Result<()> {
+    let violation = failure.and_then(|failure| {
+        let violation = failure.report.violation.as_ref()?;
+        Some((failure.script.seed, &violation.rule))
+    });
+    let command = format!(
+        "./dev sim --seed {} --seeds {} --steps {}",
+        args.seed, args.seeds, args.steps
+    );
+    reliability::record(Run {
+        id: "R2",
+        seed: args.seed,
+        counts: format!(
+            "{} seeds, {} steps each, {} operations, {} events, {} turns of processes, {} s",
+            totals.runs,
+            args.steps,
+            totals.operations,
+            totals.events,
+            totals.turns,
+            took.as_secs()
+        ),
+        result: match violation {
+            None => "passed".to_owned(),
+            Some((seed, rule)) => format!("FAILED: seed {seed} broke: {rule}"),
+        },
+        command,
+    })
 }
 
 fn describe(out: &mut impl Write, script: &Script, report: &Report) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use super::unexpected;
 use crate::answer::Answer;
 use crate::error::ClientError;
 use crate::exec::{ExitOutcome, Signal};
-use crate::frame::FrameKind;
+use crate::frame::{FrameError, FrameKind};
 use crate::id::SessionId;
 use crate::request::Input;
 use crate::terminal::TerminalSize;
@@ -148,6 +148,12 @@ impl TerminalInput {
     /// Tells the session that this viewer's window has another size; the newest size of any viewer counts.
     pub async fn resize(&mut self, size: TerminalSize) -> Result<(), ClientError> {
         Ok(self.writer.control(&Input::Resize(size)).await?)
+    }
+
+    /// Tells the session that nothing more is typed: once it has all there was, it lets the viewer
+    /// go, which the way out ends with.
+    pub async fn finish(&mut self) -> Result<(), ClientError> {
+        Ok(self.writer.finish().await.map_err(FrameError::from)?)
     }
 
     /// Sends a signal to the foreground process group.

@@ -2,7 +2,7 @@
 
 import { ArrowLeftRight } from "lucide-react";
 import type { EventView } from "@/api/types";
-import { useWorkspaceAt, useWorkspaceEvents } from "@/data/queries";
+import { useWorkspaceAtIfThere, useWorkspaceEvents } from "@/data/queries";
 import { difference, shown } from "@/lib/diff";
 import { clock } from "@/lib/time";
 import { useQuery } from "@/lib/url-state";
@@ -66,8 +66,8 @@ function Between({ id, events }: { id: string; events: EventView[] }) {
 const TONES = { added: "good", removed: "bad", changed: "busy" } as const;
 
 function Changes({ id, from, to }: { id: string; from: number; to: number }) {
-  const before = useWorkspaceAt(id, from);
-  const after = useWorkspaceAt(id, to);
+  const before = useWorkspaceAtIfThere(id, from);
+  const after = useWorkspaceAtIfThere(id, to);
   return (
     <Loaded of={before} what="the earlier state">
       {(one) => (

@@ -114,11 +114,40 @@ pub fn read(text: &str) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Puts a run into the file at `path`, on top; of each kind, only the newest are kept.
+/// A run that has just ended here.
+#[derive(Debug)]
+pub struct Run {
+    /// As [`Row::id`].
+    pub id: &'static str,
+    /// As [`Row::seed`].
+    pub seed: u64,
+    /// As [`Row::counts`].
+    pub counts: String,
+    /// As [`Row::result`].
+    pub result: String,
+    /// As [`Row::command`].
+    pub command: String,
+}
+
+/// Puts a run into the file, on top; of each kind, only the newest are kept.
 ///
 /// # Errors
 /// When the file is not one of ours, or cannot be written.
-pub fn record(path: &Path, row: Row) -> anyhow::Result<()> {
+pub fn record(run: Run) -> anyhow::Result<()> {
+    let ended = jiff::Timestamp::now();
+    let row = Row {
+        id: run.id.to_owned(),
+        when: ended.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        seed: run.seed,
+        counts: run.counts,
+        machine: machine(),
+        result: run.result,
+        command: run.command,
+    };
+    put(&path(), row)
+}
+
+fn put(path: &Path, row: Row) -> anyhow::Result<()> {
     let mut rows = match std::fs::read_to_string(path) {
         Ok(text) => read(&text).with_context(|| path.display().to_string())?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -135,7 +164,7 @@ pub fn record(path: &Path, row: Row) -> anyhow::Result<()> {
 }
 
 /// This machine in a few words: no name, no path.
-pub fn machine() -> String {
+fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease");
@@ -195,9 +224,9 @@ mod tests {
     fn the_newest_of_each_kind_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("RELIABILITY.md");
-        record(&path, row("R2", 0)).unwrap();
+        put(&path, row("R2", 0)).unwrap();
         for seed in 0..KEPT as u64 + 3 {
-            record(&path, row("R1", seed)).unwrap();
+            put(&path, row("R1", seed)).unwrap();
         }
         let rows = read(&std::fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!((rows.len(), rows[0].seed), (KEPT + 1, KEPT as u64 + 2));
