@@ -68,7 +68,10 @@ impl Composed {
             .replace("IMAGE", &composed.project)
             .replace("PROJECT", &composed.project);
         std::fs::write(composed.path("override.yaml"), own)?;
-        make_key(&composed.path("key")).await?;
+        std::fs::create_dir(composed.path("keys"))?;
+        for login in ["ada", "bob"] {
+            make_key(&composed.path("keys").join(login)).await?;
+        }
         composed.image().await?;
         composed.compose(&["up", "--detach"]).await?;
         Ok(composed)
@@ -120,10 +123,7 @@ impl Composed {
             format!("--env-file={}", folder.join("nats.env").display()),
             String::from("--env=NEXUS_HOME=/tmp/home"),
             format!("--volume={}:/etc/nexus/nats:ro", folder.display()),
-            format!(
-                "--volume={}:/tmp/key.pub:ro",
-                self.path("key.pub").display()
-            ),
+            format!("--volume={}:/tmp/keys:ro", self.path("keys").display()),
         ]);
         for name in ["nexusd", "nexus"] {
             let binary = binaries.join(name).display().to_string();
@@ -139,7 +139,7 @@ impl Composed {
     /// A person is registered and then found: something was written to the log and read from it.
     async fn registers(&self, login: &str, number: u64) -> anyhow::Result<()> {
         let script = "for try in $(seq 300); do \
-             nexus user register --github-username $0 --github-id $1 --key /tmp/key.pub && exit; \
+             nexus user register --github-username $0 --github-id $1 --key /tmp/keys/$0.pub && exit; \
              sleep 0.1; done; exit 1";
         let plane = self.plane_name();
         let number = number.to_string();

@@ -138,11 +138,11 @@ async fn what_was_typed_before_a_viewer_left_is_typed() {
     viewer.type_in("stty -echo; PS1=; echo rea''dy\n").await;
     viewer.until("ready\r\n").await;
     for turn in 0..20 {
+        let at = viewer.at;
         viewer.type_in(&format!("echo tur''n-{turn}.\n")).await;
         // As a page does that is closed.
         viewer.send(Message::Close(None)).await;
         while !matches!(viewer.next().await, Frame::Closed(..) | Frame::Lost) {}
-        let at = viewer.at;
         let (again, _) = Viewer::attached(&scene, &format!("session=main&after={at}")).await;
         viewer = again;
         viewer.until(&format!("turn-{turn}.")).await;

@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn each_of_three_servers_and_whoever_leads_is_hit_in_every_way() {
         let moments = plan(Wanted {
-            kills: 400,
+            kills: 2_000,
             servers: Servers::Three,
             ..SIXTY
         });
