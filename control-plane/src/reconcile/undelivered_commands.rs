@@ -34,7 +34,7 @@ impl Reconciler {
             };
             if now.duration_since(operation.requested_at) < GRACE
                 || self.is_worked_on(&record.state, &operation)
-                || self.is_on_its_way(workspace, now).await?
+                || !self.has_its_way_clear(workspace, now).await?
             {
                 continue;
             }
@@ -59,8 +59,9 @@ impl Reconciler {
         heartbeat.is_some_and(|heartbeat| heartbeat.running.contains(&operation.id))
     }
 
-    /// Whether a message tells of it, or keeps it from being told until it is done with itself.
-    async fn is_on_its_way(
+    /// Whether no message tells of it already, nor keeps it from being told. One that is stuck is
+    /// taken out of its way.
+    async fn has_its_way_clear(
         &self,
         workspace: WorkspaceId,
         now: Timestamp,
@@ -68,11 +69,11 @@ impl Reconciler {
         let queue = &self.queries.backbone.dispatch;
         let failed = |error: QueueError| ReconcileError::Perform(error.into());
         let Some(pending) = queue.pending(workspace).await.map_err(failed)? else {
-            return Ok(false);
+            return Ok(true);
         };
         let is_old = now.duration_since(pending.since) > STUCK;
         if !is_old || !queue.was_delivered(&pending).await.map_err(failed)? {
-            return Ok(true);
+            return Ok(false);
         }
         tracing::warn!(
             %workspace,
@@ -81,7 +82,7 @@ impl Reconciler {
             "a command is stuck in the queue and makes way"
         );
         queue.withdraw(&pending).await.map_err(failed)?;
-        Ok(false)
+        Ok(true)
     }
 
     async fn tell_again(
