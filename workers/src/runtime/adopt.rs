@@ -1,16 +1,25 @@
 //! Finding again what runs already: after a restart of the worker, and every so often.
 //!
 //! The engine says which machines are ours, the log says what they are meant to be. A machine the
-//! log does not know, or knows as deleted, is named where a person sees it and left alone.
+//! log does not know is named where a person sees it and left alone. One of a workspace that is
+//! deleted is deleted, too: an engine may finish making it after the delete that found nothing to
+//! delete, and an id is never given twice.
+
+use std::time::Duration;
 
 use nexus_events::id::{OperationId, WorkspaceId};
 use nexus_events::workspace::{Command, Phase, Workspace};
 use nexus_nats::Snapshot;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
 use super::Runtime;
 use super::recorder::{Origin, Recorder};
 use super::watch::exit_of;
 use crate::provider::{OwnedMachine, Provider, Result};
+
+/// Time between two comparisons of machines and log.
+const EVERY: Duration = Duration::from_secs(15);
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +28,8 @@ pub struct Found {
     pub adopted: Vec<WorkspaceId>,
     /// Workspaces whose machine ended while nobody watched.
     pub ended: Vec<WorkspaceId>,
+    /// Deleted workspaces whose machine came after all, and went.
+    pub removed: Vec<WorkspaceId>,
     /// Machines of ours that no fact in the log wants.
     pub orphans: Vec<OwnedMachine>,
 }
@@ -29,6 +40,8 @@ enum Standing {
     Ended,
     /// Down, and woken by whoever connects.
     Asleep,
+    /// Made by the engine after its workspace was deleted.
+    TooLate,
     Orphan,
     /// An operation will see to it, or it stands as it should.
     LeaveIt,
@@ -47,6 +60,23 @@ impl<P: Provider> Runtime<P> {
             }
         }
         Ok(found)
+    }
+
+    /// Compares again and again until `stop`. Apart from the beats: an engine that is slow to answer
+    /// makes no node look lost.
+    pub(super) async fn adopt_often(&self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            if let Some(Err(error)) = stop.run_until_cancelled(self.adopt()).await {
+                tracing::warn!(%error, "machines and log could not be compared");
+            }
+        }
     }
 
     async fn adopt_one(&self, machine: OwnedMachine, found: &mut Found) -> Result<()> {
@@ -70,6 +100,12 @@ impl<P: Provider> Runtime<P> {
                 self.tell_end(workspace, snapshot).await?;
                 found.ended.push(workspace);
             }
+            Standing::TooLate => {
+                tracing::warn!(%workspace, "a machine came after its workspace was deleted");
+                self.shared.ports.close(workspace);
+                self.shared.provider.delete(workspace).await?;
+                found.removed.push(workspace);
+            }
             Standing::Orphan => {
                 let handle = &machine.handle;
                 tracing::warn!(%workspace, handle, "a machine nobody asked for; it is left alone");
@@ -83,7 +119,8 @@ impl<P: Provider> Runtime<P> {
 
     fn standing(&self, machine: &OwnedMachine, state: &Workspace) -> Standing {
         match state.phase {
-            Phase::Absent | Phase::Deleted => Standing::Orphan,
+            Phase::Absent => Standing::Orphan,
+            Phase::Deleted => Standing::TooLate,
             _ if state.node.is_some_and(|node| node != self.shared.node) => Standing::LeaveIt,
             Phase::Running if machine.running => Standing::Watch,
             Phase::Running => Standing::Ended,

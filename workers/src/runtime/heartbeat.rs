@@ -14,12 +14,23 @@ use crate::provider::Provider;
 const INTERVAL: Duration = Duration::from_secs(3);
 /// Beats between two looks whether the log took this node for lost.
 const HEAR_EVERY: u32 = 5;
-/// Beats between two comparisons of machines and log.
-const ADOPT_EVERY: u32 = 10;
 
 impl<P: Provider> Runtime<P> {
-    /// Beats until `stop`; gives the membership back for the good-bye.
+    /// Beats and compares machines with the log until `stop`; gives the membership back for the
+    /// good-bye.
     pub async fn beat(
+        &self,
+        heartbeats: Heartbeats,
+        membership: Membership,
+        room: Room,
+        stop: CancellationToken,
+    ) -> Membership {
+        let beating = self.beat_only(heartbeats, membership, room, stop.clone());
+        let (membership, ()) = tokio::join!(beating, self.adopt_often(stop));
+        membership
+    }
+
+    async fn beat_only(
         &self,
         heartbeats: Heartbeats,
         mut membership: Membership,
@@ -49,11 +60,6 @@ impl<P: Provider> Runtime<P> {
                 && let Err(error) = membership.hear().await
             {
                 tracing::warn!(%error, "whether this node counts as lost is not known");
-            }
-            if beats.is_multiple_of(ADOPT_EVERY)
-                && let Err(error) = self.adopt().await
-            {
-                tracing::warn!(%error, "machines and log could not be compared");
             }
         }
     }

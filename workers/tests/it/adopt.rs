@@ -80,6 +80,24 @@ async fn a_machine_that_ended_meanwhile_is_told() {
 }
 
 #[tokio::test]
+async fn a_machine_that_comes_after_its_workspace_is_deleted_goes() {
+    let world = World::new();
+    let worker = world.worker();
+    let create = world.create(&[]).await;
+    worker.perform(&create, false).await;
+    let delete = world.delete(create.workspace).await;
+    worker.perform(&delete, false).await;
+    assert_eq!(world.engine.machines().len(), 0);
+    let mut spec = small_spec("late");
+    spec.workspace = create.workspace;
+    bring_up(&FakeProvider::on(&world.engine), &spec).await;
+    let found = worker.adopt().await.unwrap();
+    assert_eq!(found.removed, [create.workspace]);
+    assert!(found.orphans.is_empty());
+    assert_eq!(world.engine.machines().len(), 0);
+}
+
+#[tokio::test]
 async fn a_machine_nobody_asked_for_is_listed_and_left_alone() {
     let world = World::new();
     let spec = small_spec("orphan");

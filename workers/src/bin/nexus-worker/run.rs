@@ -118,6 +118,7 @@ impl Life<'_> {
             Ok(found) => tracing::info!(
                 adopted = found.adopted.len(),
                 ended = found.ended.len(),
+                removed = found.removed.len(),
                 orphans = found.orphans.len(),
                 "machines compared with the log"
             ),
