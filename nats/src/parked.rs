@@ -11,7 +11,6 @@ use async_nats::header::{NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
 use async_nats::jetstream::message::StreamMessage;
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::call::{CallError, PATIENCE};
 use crate::command_queue::{Published, QueueError, Received, headers, put};
@@ -224,27 +223,7 @@ impl Parked {
     }
 
     async fn remove(&self, id: u64) -> Result<(), CallError> {
-        delete(&self.bus, PARKED, id).await
-    }
-}
-
-/// Deletes one message of a stream that is not the truth.
-pub(crate) async fn delete(
-    bus: &Bus,
-    stream: &'static str,
-    sequence: u64,
-) -> Result<(), CallError> {
-    let call = format!("STREAM.MSG.DELETE.{stream}");
-    let body = json!({ "seq": sequence, "no_erase": true });
-    match bus
-        .api::<serde_json::Value>("deleting a message", &call, &body)
-        .await
-    {
-        Err(error) if matches!(error.code(), Some(10037 | 10043 | 10057)) => {
-            tracing::debug!(%error, stream, sequence, "it was gone already");
-            Ok(())
-        }
-        answer => answer.map(drop),
+        self.bus.delete_stored(PARKED, id).await
     }
 }
 

@@ -1,18 +1,21 @@
-//! Reading one stored message by sequence or subject, from the stream's leader.
+//! One stored message by sequence or subject: read from the stream's leader, or deleted.
 //!
-//! Not by direct get: a follower may answer that, and a follower may not have what was
+//! Not read by direct get: a follower may answer that, and a follower may not have what was
 //! acknowledged a moment ago.
 
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::RawMessage;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::call::CallError;
 use crate::connect::Bus;
 
 /// There is no such message.
 const NO_MESSAGE: u64 = 10037;
+/// The answers to a deletion of what is not there.
+const GONE: [u64; 3] = [NO_MESSAGE, 10043, 10057];
 
 /// Which message.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -80,6 +83,25 @@ impl Bus {
                 attempt,
                 cause: format!("message {sequence} of {stream} cannot be read: {error}"),
             })
+    }
+
+    /// Deletes one message of a stream that is not the truth; one that is gone already is no error.
+    pub(crate) async fn delete_stored(
+        &self,
+        stream: &'static str,
+        sequence: u64,
+    ) -> Result<(), CallError> {
+        let call = format!("STREAM.MSG.DELETE.{stream}");
+        let body = json!({ "seq": sequence, "no_erase": true });
+        let deleted: Result<serde_json::Value, CallError> =
+            self.api("deleting a message", &call, &body).await;
+        match deleted {
+            Err(error) if error.code().is_some_and(|code| GONE.contains(&code)) => {
+                tracing::debug!(%error, stream, sequence, "it was gone already");
+                Ok(())
+            }
+            answer => answer.map(drop),
+        }
     }
 }
 

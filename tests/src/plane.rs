@@ -32,6 +32,9 @@ pub struct Plane {
 /// What a plane starts, in the order in which it is killed.
 const PROGRAMS: [&str; 4] = ["nexusd", "nexus-worker", "nats-server", "nexus-init"];
 
+/// How often a start is looked at: often, since it is measured by this.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+
 /// The login of the one person every plane starts with.
 pub const ALICE: &str = "alice";
 
@@ -231,7 +234,7 @@ impl Plane {
                 .await
                 .is_err()
             {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(BETWEEN_LOOKS).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(60), asked)

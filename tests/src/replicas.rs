@@ -32,6 +32,8 @@ use crate::program::Program;
 
 /// How long anything may take to be there.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a start is looked at: often, since it is measured by this.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// How long is asked who leads: whoever does may just have been killed.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -370,7 +372,7 @@ impl Replicas {
         let client = self.client(number)?;
         let asked = async {
             while client.get::<Value>("/readyz").await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(BETWEEN_LOOKS).await;
             }
         };
         tokio::time::timeout(PATIENCE, asked)

@@ -10,7 +10,6 @@ use serde_json::json;
 use super::{Pending, QueueError, consumer_name};
 use crate::call::CallError;
 use crate::connect::Bus;
-use crate::parked::delete;
 use crate::topology::COMMANDS;
 
 /// There is no such consumer.
@@ -40,5 +39,5 @@ pub(super) async fn was_delivered(bus: &Bus, pending: &Pending) -> Result<bool, 
 }
 
 pub(super) async fn withdraw(bus: &Bus, pending: &Pending) -> Result<(), QueueError> {
-    Ok(delete(bus, COMMANDS, pending.sequence).await?)
+    Ok(bus.delete_stored(COMMANDS, pending.sequence).await?)
 }

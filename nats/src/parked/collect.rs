@@ -3,8 +3,7 @@
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{Parked, delete};
-use crate::call::CallError;
+use super::Parked;
 use crate::command_queue::QueueError;
 use crate::feed::{Fed, Feed, FeedMessage, Start};
 use crate::stored::Which;
@@ -51,7 +50,7 @@ impl Parked {
         {
             self.move_command(&advisory).await?;
         }
-        Ok(delete(&self.bus, PARKED, message.sequence).await?)
+        Ok(self.bus.delete_stored(PARKED, message.sequence).await?)
     }
 
     async fn move_command(&self, advisory: &Advisory) -> Result<(), QueueError> {
@@ -74,7 +73,6 @@ impl Parked {
         let origin = ParkedSubject::Command(sequence);
         self.park(origin, &subject, &reason, advisory.deliveries, payload)
             .await?;
-        let deleted: Result<(), CallError> = delete(&self.bus, COMMANDS, sequence).await;
-        Ok(deleted?)
+        Ok(self.bus.delete_stored(COMMANDS, sequence).await?)
     }
 }
