@@ -15,6 +15,9 @@ use serde_json::Value;
 
 use crate::tool::Output;
 
+/// How often a start is looked at: often, since it is measured by this.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+
 /// A client of one control plane.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -89,6 +92,13 @@ impl Client {
             status,
             body: serde_json::from_str(&text).unwrap_or(Value::Null),
         })
+    }
+
+    /// Waits until the control plane says that it is ready, for as long as it does not.
+    pub async fn ready(&self) {
+        while self.get::<Value>("/readyz").await.is_err() {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
     }
 
     /// Reads `path`, which must be there.

@@ -32,9 +32,6 @@ pub struct Plane {
 /// What a plane starts, in the order in which it is killed.
 const PROGRAMS: [&str; 4] = ["nexusd", "nexus-worker", "nats-server", "nexus-init"];
 
-/// How often a start is looked at: often, since it is measured by this.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
-
 /// The login of the one person every plane starts with.
 pub const ALICE: &str = "alice";
 
@@ -227,17 +224,7 @@ impl Plane {
     /// # Errors
     /// When it does not within a minute.
     pub async fn ready(&self) -> anyhow::Result<()> {
-        let asked = async {
-            while self
-                .client
-                .get::<serde_json::Value>("/readyz")
-                .await
-                .is_err()
-            {
-                tokio::time::sleep(BETWEEN_LOOKS).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), asked)
+        tokio::time::timeout(Duration::from_secs(60), self.client.ready())
             .await
             .map_err(|_| anyhow::anyhow!("nexusd is not ready:\n{}", self.log_tail()))
     }

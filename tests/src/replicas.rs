@@ -32,8 +32,6 @@ use crate::program::Program;
 
 /// How long anything may take to be there.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a start is looked at: often, since it is measured by this.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// How long is asked who leads: whoever does may just have been killed.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -370,12 +368,7 @@ impl Replicas {
     /// When it does not within a minute.
     pub async fn ready(&self, number: usize) -> anyhow::Result<()> {
         let client = self.client(number)?;
-        let asked = async {
-            while client.get::<Value>("/readyz").await.is_err() {
-                tokio::time::sleep(BETWEEN_LOOKS).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, asked)
+        tokio::time::timeout(PATIENCE, client.ready())
             .await
             .map_err(|_| anyhow::anyhow!("nexusd-{number} is not ready\n{}", self.last_words()))
     }

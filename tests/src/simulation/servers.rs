@@ -137,7 +137,11 @@ async fn live(worker: &Worker, stop: &CancellationToken) -> anyhow::Result<()> {
     let heart = {
         let (runtime, beating) = (runtime.clone(), beating.clone());
         let heartbeats = worker.bus.heartbeats();
-        tokio::spawn(async move { runtime.beat(heartbeats, membership, room, beating).await })
+        tokio::spawn(async move {
+            let comparing = runtime.adopt_often(beating.clone());
+            let beats = runtime.beat(heartbeats, membership, room, beating);
+            tokio::join!(beats, comparing).0
+        })
     };
     runtime.consume(queues, stop.clone()).await;
     beating.cancel();

@@ -62,9 +62,9 @@ impl<P: Provider> Runtime<P> {
         Ok(found)
     }
 
-    /// Compares again and again until `stop`. Apart from the beats: an engine that is slow to answer
-    /// makes no node look lost.
-    pub(super) async fn adopt_often(&self, stop: CancellationToken) {
+    /// Compares again and again until `stop`. To be run beside the beats: an engine that is slow to
+    /// answer then makes no node look lost.
+    pub async fn adopt_often(&self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.tick().await;
@@ -103,8 +103,11 @@ impl<P: Provider> Runtime<P> {
             Standing::TooLate => {
                 tracing::warn!(%workspace, "a machine came after its workspace was deleted");
                 self.shared.ports.close(workspace);
-                self.shared.provider.delete(workspace).await?;
-                found.removed.push(workspace);
+                // One that cannot be deleted now must keep none behind it from being watched.
+                match self.shared.provider.delete(workspace).await {
+                    Ok(()) => found.removed.push(workspace),
+                    Err(error) => tracing::warn!(%error, %workspace, "it is deleted later"),
+                }
             }
             Standing::Orphan => {
                 let handle = &machine.handle;

@@ -16,21 +16,8 @@ const INTERVAL: Duration = Duration::from_secs(3);
 const HEAR_EVERY: u32 = 5;
 
 impl<P: Provider> Runtime<P> {
-    /// Beats and compares machines with the log until `stop`; gives the membership back for the
-    /// good-bye.
+    /// Beats until `stop`; gives the membership back for the good-bye.
     pub async fn beat(
-        &self,
-        heartbeats: Heartbeats,
-        membership: Membership,
-        room: Room,
-        stop: CancellationToken,
-    ) -> Membership {
-        let beating = self.beat_only(heartbeats, membership, room, stop.clone());
-        let (membership, ()) = tokio::join!(beating, self.adopt_often(stop));
-        membership
-    }
-
-    async fn beat_only(
         &self,
         heartbeats: Heartbeats,
         mut membership: Membership,

@@ -174,7 +174,11 @@ impl Life<'_> {
         let heart = {
             let (runtime, beating) = (runtime.clone(), beating.clone());
             let heartbeats = Heartbeats::on(self.bus);
-            tokio::spawn(async move { runtime.beat(heartbeats, membership, room, beating).await })
+            tokio::spawn(async move {
+                let comparing = runtime.adopt_often(beating.clone());
+                let beats = runtime.beat(heartbeats, membership, room, beating);
+                tokio::join!(beats, comparing).0
+            })
         };
         let time = {
             let (queue, beating) = (CommandQueue::on(self.bus), beating.clone());
