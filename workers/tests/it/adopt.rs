@@ -3,7 +3,8 @@
 use nexus_events::workspace::{MachineExit, Phase, ServiceStatus, WorkspaceEvent};
 use nexus_init_protocol::ReportEvent;
 use nexus_workers::conformance::{bring_up, small_spec};
-use nexus_workers::fake::FakeProvider;
+use nexus_workers::fake::{Call, FakeProvider, Reaction};
+use nexus_workers::provider::ErrorClass;
 
 use tokio::net::TcpStream;
 
@@ -95,6 +96,24 @@ async fn a_machine_that_comes_after_its_workspace_is_deleted_goes() {
     assert_eq!(found.removed, [create.workspace]);
     assert!(found.orphans.is_empty());
     assert_eq!(world.engine.machines().len(), 0);
+}
+
+#[tokio::test]
+async fn a_late_machine_that_cannot_be_deleted_stops_no_comparison_and_goes_later() {
+    let world = World::new();
+    let worker = world.worker();
+    let create = world.create(&[]).await;
+    worker.perform(&create, false).await;
+    let delete = world.delete(create.workspace).await;
+    worker.perform(&delete, false).await;
+    let mut spec = small_spec("late");
+    spec.workspace = create.workspace;
+    bring_up(&FakeProvider::on(&world.engine), &spec).await;
+    let refused = Reaction::Fail(ErrorClass::Auth);
+    world.engine.script(Call::Delete, refused);
+    assert!(worker.adopt().await.unwrap().removed.is_empty());
+    assert_eq!(world.engine.machines().len(), 1);
+    assert_eq!(worker.adopt().await.unwrap().removed, [create.workspace]);
 }
 
 #[tokio::test]
